@@ -1,0 +1,67 @@
+// FramePort: link-layer frames of one interface in and out through libpcap, beside whatever else listens
+// there. Knows no protocol. Used by one thread.
+#pragma once
+
+#include <pomona/base/bytes.hpp>
+#include <pomona/base/error.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+namespace pomona::io {
+
+class FramePort {
+  public:
+    struct Options {
+        /// libpcap filter expression, compiled into the kernel.
+        std::string filter;
+        /// Capture ring, in bytes. 5,000 requests in one instant must fit while the thread is busy.
+        int ring_bytes = 4 << 20;
+        /// Longest frame kept whole.
+        int snapshot_bytes = 1600;
+        /// Also frames for other hosts' link addresses (a probe with a MAC of its own needs it).
+        bool promiscuous = false;
+    };
+    struct Statistics {
+        std::uint64_t received = 0;
+        std::uint64_t dropped = 0;
+    };
+    /// Takes one frame; the octets are valid during the call only.
+    template <typename Function>
+    static void call(void* function, base::Bytes frame) {
+        (*static_cast<Function*>(function))(frame);
+    }
+
+    /// Only frames coming in are seen (pcap_setdirection). The error names interface, reason and remedy.
+    static base::Result<FramePort> open(const std::string& interface, const Options& options);
+
+    FramePort(FramePort&&) noexcept;
+    FramePort& operator=(FramePort&&) noexcept;
+    ~FramePort();
+
+    /// Readable when frames wait; for poll or Asio. Owned by the port.
+    [[nodiscard]] int descriptor() const;
+
+    /// Hands every waiting frame, at most `limit`, to `function(base::Bytes)`. Returns how many; an error
+    /// when the interface went away.
+    template <typename Function>
+    base::Result<int> drain(int limit, Function&& function) {
+        using Plain = std::remove_reference_t<Function>;
+        return drain_with(limit, &call<Plain>, const_cast<std::remove_const_t<Plain>*>(&function));
+    }
+
+    /// Sends one frame as it is. False when the kernel refused it (the interface is down, the queue is full).
+    bool inject(base::Bytes frame);
+
+    [[nodiscard]] Statistics statistics() const;
+
+  private:
+    struct Handle;
+    explicit FramePort(std::unique_ptr<Handle> handle);
+    base::Result<int> drain_with(int limit, void (*take)(void*, base::Bytes), void* context);
+
+    std::unique_ptr<Handle> handle_;
+};
+
+}  // namespace pomona::io

@@ -1,0 +1,43 @@
+// ClientStore: what survives a restart of the server's memory of its clients. Small on purpose; see
+// client_registry for everything that does not need a disk.
+#pragma once
+
+#include <pomona/model/client.hpp>
+
+#include <span>
+#include <stdexcept>
+#include <variant>
+#include <vector>
+
+namespace pomona::store {
+
+/// The environment failed: disk full, database gone or damaged. The text says which and what was tried.
+class StoreError : public std::runtime_error {
+  public:
+    using std::runtime_error::runtime_error;
+};
+
+/// One row to write: the record as it is now, or the key of one to delete.
+struct SaveClient {
+    model::Client client;
+};
+struct DeleteClient {
+    model::ClientKey key;
+};
+using StoreUpdate = std::variant<SaveClient, DeleteClient>;
+
+class ClientStore {
+  public:
+    ClientStore() = default;
+    ClientStore(const ClientStore&) = delete;
+    ClientStore& operator=(const ClientStore&) = delete;
+    virtual ~ClientStore() = default;
+
+    /// Every record. Throws StoreError.
+    virtual std::vector<model::Client> load() = 0;
+
+    /// All of it or nothing; when it returns, it survives the sudden end of this process. Throws StoreError.
+    virtual void save(std::span<const StoreUpdate> updates) = 0;
+};
+
+}  // namespace pomona::store
