@@ -11,7 +11,7 @@ class Capture:
         self.path = namespace.lab.path("logs", f"{name}.pcap")
         self._namespace = namespace
         self._tcpdump = namespace.start("tcpdump", "--immediate-mode", "-U", "-n", "-Z", "root", "-i", interface, "-w",
-                                        self.path, expression, name=f"tcpdump-{name}")
+                                        self.path, *([expression] if expression else []), name=f"tcpdump-{name}")
         self._tcpdump.wait_for("listening on")
 
     def stop(self):

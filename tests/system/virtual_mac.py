@@ -211,42 +211,53 @@ class Download:
         asked = [("blksize", blksize), ("tsize", 0 if tsize else None), ("windowsize", windowsize)]
         request = b"".join(f"{key}\0{value}\0".encode() for key, value in asked if value is not None)
         self._packet = struct.pack("!H", RRQ) + path.encode() + b"\0octet\0" + request
-        self._endpoint = mac.namespace.udp_socket(mac.address, 0)
+        self.endpoint = mac.namespace.udp_socket(mac.address, 0)
         self._peer = (server, 69)
         self._block = 0
         self._since_ack = 0
+        self._gap_named = False
+        self._answered_from = None
+
+    @property
+    def content(self):
+        return b"".join(self._content)
 
     def run(self):
-        with self._endpoint:
-            self._send()
+        with self.endpoint:
+            self.send()
             left = self._tries
             while True:
-                self._endpoint.settimeout(self._timeout)
+                self.endpoint.settimeout(self._timeout)
                 try:
-                    raw, source = self._endpoint.recvfrom(65535)
+                    raw, source = self.endpoint.recvfrom(65535)
                 except TimeoutError:
                     left -= 1
                     if left == 0:
                         raise AssertionError(f"the transfer stopped after block {self._block}") from None
-                    self._send()
+                    self.send()
                     continue
                 left = self._tries
                 if self.take(raw, source):
-                    return b"".join(self._content)
+                    return self.content
 
-    def _send(self):
+    def send(self):
+        """The last packet once more: the request or the newest ACK."""
         self._since_ack = 0
         for _ in range(self._times):
-            self._endpoint.sendto(self._packet, self._peer)
+            self.endpoint.sendto(self._packet, self._peer)
 
     def take(self, raw, source):
         """Handles one packet; true when the file is complete."""
         if source[0] != self._server:
             return False
+        if self._answered_from not in (None, source):
+            # A doubled request may have started a second transfer; the first one stays the only one (RFC 1350).
+            self.endpoint.sendto(struct.pack("!HH", ERROR, 5) + b"unknown transfer\0", source)
+            return False
         kind = struct.unpack_from("!H", raw)[0]
         if kind == ERROR:
             raise TftpError(struct.unpack_from("!H", raw, 2)[0], raw[4:].split(b"\0")[0].decode())
-        self._peer = source
+        self._answered_from = self._peer = source
         if kind == OACK and self._block == 0 and not self._content:
             words = raw[2:].split(b"\0")
             self.granted = {words[at].decode().lower(): int(words[at + 1]) for at in range(0, len(words) - 1, 2)}
@@ -258,11 +269,14 @@ class Download:
         return False
 
     def _data(self, number, content):
-        if number != (self._block + 1) & 0xFFFF:
-            # Old or out of order: what is already here is said again, but only for a gap, never for a duplicate.
-            if (number - self._block) & 0xFFFF < 0x8000 and self._since_ack >= 0 and number != self._block & 0xFFFF:
+        ahead = (number - self._block) & 0xFFFF
+        if ahead != 1:
+            # A duplicate is never answered, or two of everything would fly for good; a gap is named once.
+            if ahead < 0x8000 and ahead != 0 and not self._gap_named:
                 self._acknowledge()
+                self._gap_named = True
             return False
+        self._gap_named = False
         self._block += 1
         self._content.append(content)
         self._since_ack += 1
@@ -273,7 +287,7 @@ class Download:
 
     def _acknowledge(self):
         self._packet = struct.pack("!HH", ACK, self._block & 0xFFFF)
-        self._send()
+        self.send()
 
 
 def new_xid():
