@@ -95,6 +95,14 @@ bool ServerIdentity::was_own(base::Ipv4Address address) const {
     return std::ranges::binary_search(former_addresses, address);
 }
 
+bool ServerIdentity::receives(base::Ipv4Address destination) const {
+    if (destination == base::Ipv4Address::broadcast() || is_own(destination)) return true;
+    return std::ranges::any_of(addresses, [destination](const base::Ipv4Network& network) {
+        const std::uint32_t host_bits = ~network.mask().value();
+        return network.contains(destination) && (destination.value() & host_bits) == host_bits;
+    });
+}
+
 std::optional<base::Ipv4Address> ServerIdentity::identifier_for(base::Ipv4Address asked,
                                                                 base::Ipv4Address client) const {
     if (addresses.empty()) return std::nullopt;
@@ -116,6 +124,8 @@ std::expected<Request, Refused> parse_request(const codec::Datagram& datagram, c
         return std::unexpected(refused);
     };
 
+    if (datagram.destination.port != codec::bootp_server_port) return refuse(Silence::not_bootp);
+    if (!identity.receives(datagram.destination.address)) return refuse(Silence::not_addressed_here);
     const auto message = DhcpView::parse(datagram.payload);
     if (!message) return refuse(Silence::short_message);
     const codec::BootpHeader& header = message->header();

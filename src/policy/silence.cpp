@@ -11,6 +11,8 @@ namespace {
 constexpr std::array texts{
     SilenceText{Silence::not_bootp, "not-bootp", "The packet is not a UDP datagram to the BOOTP server port.",
                 true},
+    SilenceText{Silence::not_addressed_here, "not-addressed-here",
+                "The packet is addressed to another host that happens to be reached through this one.", true},
     SilenceText{Silence::short_message, "short-message",
                 "The message is shorter than the 236 bytes of a BOOTP message, or its hlen is above 16.",
                 true},

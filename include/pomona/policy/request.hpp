@@ -34,6 +34,8 @@ struct ServerIdentity {
 
     [[nodiscard]] bool is_own(base::Ipv4Address address) const;
     [[nodiscard]] bool was_own(base::Ipv4Address address) const;
+    /// One of our addresses, 255.255.255.255, or the broadcast address of one of the interface's networks.
+    [[nodiscard]] bool receives(base::Ipv4Address destination) const;
     /// The address to answer from: the one that was asked if it is ours, else the one in the client's
     /// network, else the primary one; nullopt on an interface without addresses.
     [[nodiscard]] std::optional<base::Ipv4Address> identifier_for(base::Ipv4Address asked,

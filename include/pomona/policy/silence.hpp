@@ -11,6 +11,7 @@ namespace pomona::policy {
 enum class Silence : std::uint8_t {
     // Not a request that could be ours.
     not_bootp,
+    not_addressed_here,
     short_message,
     not_a_request,
     // Refused by configuration or by its own words.
