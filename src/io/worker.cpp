@@ -21,15 +21,15 @@ Worker::~Worker() {
 }
 
 void Worker::start() {
-    thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
+    thread_ = std::jthread([this] { run(stop_.get_token()); });
 }
 
 void Worker::request_stop() {
-    thread_.request_stop();
+    stop_.request_stop();
 }
 
 void Worker::stop() {
-    thread_.request_stop();
+    stop_.request_stop();
     if (thread_.joinable()) thread_.join();
 }
 

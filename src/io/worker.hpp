@@ -7,6 +7,7 @@
 
 #include <exception>
 #include <functional>
+#include <stop_token>
 #include <string>
 #include <thread>
 #include <utility>
@@ -49,6 +50,8 @@ class Worker {
     std::string name_;
     OnFailure on_failure_;
     boost::asio::io_context context_;
+    // Not the thread's own: a handler may ask for the end while start() is still writing `thread_`.
+    std::stop_source stop_;
     std::jthread thread_;
 };
 

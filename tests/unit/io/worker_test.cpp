@@ -18,8 +18,8 @@ void no_failure(const std::string&, std::exception_ptr) {
 }
 
 TEST(Worker, RunsWhatIsPostedOnItsOwnNamedThread) {
-    Worker worker("clients-of-pomona", no_failure);
     std::promise<std::string> name;
+    Worker worker("clients-of-pomona", no_failure);
     worker.post([&] {
         std::array<char, 32> text{};
         pthread_getname_np(pthread_self(), text.data(), text.size());
@@ -33,9 +33,9 @@ TEST(Worker, RunsWhatIsPostedOnItsOwnNamedThread) {
 }
 
 TEST(Worker, StaysWithNothingToDoAndStopsWhenAsked) {
+    std::promise<void> ran;
     Worker worker("idle", no_failure);
     worker.start();
-    std::promise<void> ran;
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
     worker.post([&] { ran.set_value(); });
     EXPECT_EQ(ran.get_future().wait_for(std::chrono::seconds(5)), std::future_status::ready);
@@ -56,9 +56,9 @@ TEST(Worker, StopsAlthoughTimersWait) {
 
 TEST(Worker, AHandlerMayStopItsOwnWorker) {
     std::atomic<int> ran = 0;
+    std::promise<void> asked;
     {
         Worker worker("self", no_failure);
-        std::promise<void> asked;
         worker.post([&] {
             ++ran;
             worker.request_stop();
@@ -73,6 +73,7 @@ TEST(Worker, AHandlerMayStopItsOwnWorker) {
 
 TEST(Worker, AnEscapedExceptionIsToldAndTheLoopGoesOn) {
     std::promise<std::string> told;
+    std::promise<void> ran;
     Worker worker("failing", [&](const std::string& name, const std::exception_ptr& failure) {
         try {
             std::rethrow_exception(failure);
@@ -83,7 +84,6 @@ TEST(Worker, AnEscapedExceptionIsToldAndTheLoopGoesOn) {
     worker.start();
     worker.post([] { throw std::runtime_error("out of apples"); });
     EXPECT_EQ(told.get_future().get(), "failing: out of apples");
-    std::promise<void> ran;
     worker.post([&] { ran.set_value(); });
     EXPECT_EQ(ran.get_future().wait_for(std::chrono::seconds(5)), std::future_status::ready);
 }
