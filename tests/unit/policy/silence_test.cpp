@@ -1,0 +1,24 @@
+#include <pomona/policy/silence.hpp>
+
+#include <gtest/gtest.h>
+
+#include <set>
+#include <string_view>
+
+namespace pomona::policy {
+namespace {
+
+TEST(Silence, EveryReasonHasANameOfItsOwnAndASentence) {
+    std::set<std::string_view> names;
+    for (const SilenceText& text : silence_texts()) {
+        EXPECT_TRUE(names.insert(text.name).second) << text.name << " stands twice";
+        EXPECT_TRUE(text.sentence.ends_with('.')) << text.name;
+        EXPECT_EQ(text.name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-."),
+                  std::string_view::npos)
+            << text.name;
+        EXPECT_EQ(text_of(text.reason).name, text.name);
+    }
+}
+
+}  // namespace
+}  // namespace pomona::policy
