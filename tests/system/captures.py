@@ -10,7 +10,7 @@ class Capture:
     def __init__(self, namespace, interface, name="capture", expression="udp or icmp or arp"):
         self.path = namespace.lab.path("logs", f"{name}.pcap")
         self._namespace = namespace
-        self._tcpdump = namespace.start("tcpdump", "--immediate-mode", "-U", "-n", "-Z", "root", "-i", interface, "-w",
+        self._tcpdump = namespace.start("tcpdump", "--immediate-mode", "-U", "-n", "-s", "2000", "-B", "16384", "-Z", "root", "-i", interface, "-w",
                                         self.path, *([expression] if expression else []), name=f"tcpdump-{name}")
         self._tcpdump.wait_for("listening on")
 
