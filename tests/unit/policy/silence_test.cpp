@@ -2,7 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <iterator>
 #include <set>
+#include <string>
 #include <string_view>
 
 namespace pomona::policy {
@@ -17,6 +20,17 @@ TEST(Silence, EveryReasonHasANameOfItsOwnAndASentence) {
                   std::string_view::npos)
             << text.name;
         EXPECT_EQ(text_of(text.reason).name, text.name);
+    }
+}
+
+TEST(Silence, TheManualExplainsEveryReasonInTheSameWords) {
+    std::ifstream file(POMONA_DOCS "/bsdp.md");
+    const std::string manual((std::istreambuf_iterator<char>(file)), {});
+    ASSERT_FALSE(manual.empty());
+    for (const SilenceText& text : silence_texts()) {
+        const std::string row = "| `" + std::string(text.name) + "`" + (text.everyday ? " *" : "") + " | " +
+                                std::string(text.sentence) + " |";
+        EXPECT_NE(manual.find(row), std::string::npos) << row;
     }
 }
 
