@@ -8,9 +8,9 @@ import virtual_mac
 
 
 class NeighbourTest(daemon.ServerTestCase):
-    def neighbour(self, start, same_host, pomona_first):
+    def neighbour(self, start, same_host, pomona_first, arguments):
         """Both servers in the order wished; returns Pomona and the address of the DHCP server."""
-        server = daemon.serve(self, self.lan)
+        server = daemon.serve(self, self.lan, arguments=arguments)
         host, interface, address = server.namespace, "eth0", "10.0.1.11"
         if not same_host:
             host, interface, address = self.lab.namespace("dhcp"), "eth0", "10.0.1.1"
@@ -22,8 +22,8 @@ class NeighbourTest(daemon.ServerTestCase):
             server.start()
         return server, address
 
-    def live_together(self, start, same_host, pomona_first=False):
-        server, address = self.neighbour(start, same_host, pomona_first)
+    def live_together(self, start, same_host, pomona_first=False, arguments=()):
+        server, address = self.neighbour(start, same_host, pomona_first, arguments)
         mac = virtual_mac.new(self.lab, self.lan, address=None)
         capture = captures.Capture(mac.namespace, "en0")
         lease = mac.dhcp()
@@ -70,7 +70,16 @@ class NeighbourTest(daemon.ServerTestCase):
         self.live_together(peers.kea_dhcp4, same_host=True)
 
     def test_kea_started_after_us(self):
-        self.live_together(peers.kea_dhcp4, same_host=True, pomona_first=True)
+        # Kea shares the port with nobody, not even with a socket that only holds it.
+        self.live_together(peers.kea_dhcp4, same_host=True, pomona_first=True, arguments=("--hold-port", "off"))
+
+    def test_kea_gets_the_port_back_when_it_restarts(self):
+        server, _ = self.neighbour(peers.kea_dhcp4, same_host=True, pomona_first=False, arguments=())
+        self.dhcp.stop()
+        peers.kea_dhcp4(server.namespace, "eth0")
+        mac = virtual_mac.new(self.lab, self.lan, address=None)
+        mac.renew(mac.dhcp())
+        mac.list()
 
     def test_kea_on_another_host(self):
         self.live_together(peers.kea_dhcp4, same_host=False)
