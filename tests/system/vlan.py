@@ -1,5 +1,6 @@
 """An interface for one VLAN of a cable, also where the kernel has no 802.1Q devices."""
 
+import contextlib
 import ctypes
 import fcntl
 import socket
@@ -36,35 +37,31 @@ class VlanDevice:
         self._sockets = [outside, inside]
 
         def untag():
-            while True:
-                try:
-                    frame, notes, _, source = outside.recvmsg(65535, 256)
-                except OSError:
-                    return
-                aux = next((value for level, kind, value in notes if (level, kind) == (263, 8)), b"")
-                status, found = int.from_bytes(aux[0:4], "little"), int.from_bytes(aux[16:18], "little") & 0xFFF
-                if source[2] != socket.PACKET_OUTGOING and status & 0x10 and found == number:
-                    inside.send(frame)
+            frame, notes, _, source = outside.recvmsg(65535, 256)
+            aux = next((value for level, kind, value in notes if (level, kind) == (263, 8)), b"")
+            status, found = int.from_bytes(aux[0:4], "little"), int.from_bytes(aux[16:18], "little") & 0xFFF
+            if source[2] != socket.PACKET_OUTGOING and status & 0x10 and found == number:
+                inside.send(frame)
 
         def retag():
-            while True:
-                try:
-                    frame, source = inside.recvfrom(65535)
-                except OSError:
-                    return
-                if source[2] != socket.PACKET_OUTGOING:
-                    outside.send(frame[:12] + tag + frame[12:])
+            frame, source = inside.recvfrom(65535)
+            if source[2] != socket.PACKET_OUTGOING:
+                outside.send(frame[:12] + tag + frame[12:])
+
+        def forever(work):
+            # The end of an interface or of the test is an error of the sockets.
+            with contextlib.suppress(OSError):
+                while True:
+                    work()
 
         for each in (untag, retag):
-            threading.Thread(target=each, daemon=True).start()
+            threading.Thread(target=forever, args=(each,), daemon=True).start()
 
     def close(self):
         for each in self._sockets:
             # shutdown wakes a thread that waits in recv; close alone does not.
-            try:
+            with contextlib.suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
             each.close()
 
 
