@@ -74,8 +74,10 @@ class Lab:
                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def _command(self, space, processor, command):
-        # Both wrappers exec, so the process that we start *is* the program in the end.
-        return ["ip", "netns", "exec", space, "taskset", "-c", str(processor), *map(str, command)]
+        # The wrappers exec, so the process that we start *is* the program in the end. Priority keeps other work on
+        # the machine from being measured.
+        return ["ip", "netns", "exec", space, "nice", "-n", "-20", "taskset", "-c", str(processor),
+                *map(str, command)]
 
     def start_server(self, command, log):
         with open(log, "ab") as output:
