@@ -5,11 +5,13 @@ route, so one socket is thousands of Macs; the server's namespace reaches that h
 address, so that no program under measurement waits for ARP and none is favoured.
 """
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 SERVER_ADDRESS = "10.64.0.1"
 CLIENT_ADDRESS = "10.64.0.2"
@@ -74,15 +76,23 @@ class Lab:
                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def _command(self, space, processor, command):
-        # The wrappers exec, so the process that we start *is* the program in the end. Priority keeps other work on
-        # the machine from being measured.
+        # The wrappers exec, so the process that we start *is* the program in the end.
         return ["ip", "netns", "exec", space, "nice", "-n", "-20", "taskset", "-c", str(processor),
                 *map(str, command)]
 
+    @staticmethod
+    def _popen(command, **streams):
+        """Starts it ahead of all other work on the machine, so that only the program itself is measured. Where the
+        kernel shares processor time by session, niceness counts inside a session only."""
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True, **streams)
+        with contextlib.suppress(OSError):
+            Path(f"/proc/{process.pid}/autogroup").write_text("-20")
+        return process
+
     def start_server(self, command, log):
         with open(log, "ab") as output:
-            process = subprocess.Popen(self._command(self.server_space, self.server_processor, command),
-                                       stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+            process = self._popen(self._command(self.server_space, self.server_processor, command),
+                                  stdout=output, stderr=output)
         self.processes.append(process)
         return process
 
@@ -97,8 +107,8 @@ class Lab:
         self.processes.remove(process)
 
     def start_load(self, command):
-        return subprocess.Popen(self._command(self.client_space, self.load_processor, command),
-                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+        return self._popen(self._command(self.client_space, self.load_processor, command),
+                           stdout=subprocess.PIPE, text=True)
 
 
 class Macs:
