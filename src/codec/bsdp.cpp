@@ -147,7 +147,7 @@ BsdpWriter list_head(const BsdpList& list) {
 }
 
 /// Which images of the list go in: the first `count` of them and, behind those, the default and the selected
-/// one.
+/// one. A name too long for any instance never goes in: the list would be thrown away because of it.
 class Selection {
   public:
     Selection(const BsdpList& list, std::size_t count) : list_(list), count_(count) {}
@@ -156,6 +156,7 @@ class Selection {
     void for_each(Visit&& visit) const {
         const std::span<const ListedImage> images = *list_.images;
         for (std::size_t i = 0; i < images.size(); ++i) {
+            if (sub_option_header + encoded_size(images[i]) > instance_limit) continue;
             const bool needed = images[i].id == list_.default_image || images[i].id == list_.selected_image;
             if ((i < count_ || needed) && !visit(images[i])) return;
         }

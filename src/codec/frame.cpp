@@ -89,7 +89,7 @@ std::expected<Datagram, FrameFault> parse_frame(base::Bytes frame) {
     datagram.destination.address = base::Ipv4Address(ip.u32());
     const std::size_t header_length = std::size_t{4} * (version_and_length & 0xf);
     if (!ip.ok() || version_and_length >> 4 != 4 || header_length < ip_header_size ||
-        total_length < header_length + udp_header_size || total_length > packet.size()) {
+        total_length < header_length || total_length > packet.size()) {
         return std::unexpected(FrameFault::bad_header);
     }
     if (protocol != protocol_udp) return std::unexpected(FrameFault::not_ipv4_udp);
@@ -106,7 +106,7 @@ std::expected<Datagram, FrameFault> parse_frame(base::Bytes frame) {
     datagram.destination.port = udp.u16();
     const std::size_t udp_length = udp.u16();
     udp.skip(2);
-    if (udp_length < udp_header_size || udp_length > total_length - header_length) {
+    if (!udp.ok() || udp_length < udp_header_size || udp_length > total_length - header_length) {
         return std::unexpected(FrameFault::bad_header);
     }
     datagram.payload = udp.bytes(udp_length - udp_header_size);

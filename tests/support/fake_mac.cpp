@@ -94,11 +94,11 @@ void FakeServer::apply(const model::ClientChange& change) {
     }
 }
 
-Outcome exchange(FakeServer& server, const BsdpMessage& message, base::Ipv4Address to) {
-    return exchange(server, message.payload(), to);
+Outcome ask(FakeServer& server, const BsdpMessage& message, base::Ipv4Address to) {
+    return ask(server, message.payload(), to);
 }
 
-Outcome exchange(FakeServer& server, const std::vector<std::uint8_t>& octets, base::Ipv4Address to) {
+Outcome ask(FakeServer& server, const std::vector<std::uint8_t>& octets, base::Ipv4Address to) {
     const codec::Datagram datagram{.link_source = base::MacAddress({2, 0, 0, 0, 0, 1}),
                                    .link_destination = base::MacAddress::broadcast(),
                                    .vlan = std::nullopt,

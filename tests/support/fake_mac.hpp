@@ -61,10 +61,10 @@ struct Outcome {
 };
 
 /// Sends one message through parse_request, decide and write_answer, and remembers what the decision wants.
-Outcome exchange(FakeServer& server, const std::vector<std::uint8_t>& payload,
-                 base::Ipv4Address to = base::Ipv4Address::broadcast());
-Outcome exchange(FakeServer& server, const BsdpMessage& message,
-                 base::Ipv4Address to = base::Ipv4Address::broadcast());
+Outcome ask(FakeServer& server, const std::vector<std::uint8_t>& payload,
+            base::Ipv4Address to = base::Ipv4Address::broadcast());
+Outcome ask(FakeServer& server, const BsdpMessage& message,
+            base::Ipv4Address to = base::Ipv4Address::broadcast());
 
 /// An answer as a Mac reads it.
 struct ReadAnswer {

@@ -7,6 +7,7 @@
 #include <pomona/base/bytes.hpp>
 #include <pomona/codec/dhcp.hpp>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <expected>
@@ -132,7 +133,8 @@ struct BsdpList {
     std::uint16_t priority = 0;
     base::BootImageId default_image;
     std::optional<base::BootImageId> selected_image;
-    /// nullopt for a client of version 1.0, which takes no list. Names of at most 229 octets.
+    /// nullopt for a client of version 1.0, which takes no list. Names of at most 229 octets; an image whose
+    /// name has more than 248 is left out.
     std::optional<std::span<const ListedImage>> images;
 };
 

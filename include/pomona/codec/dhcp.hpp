@@ -93,7 +93,7 @@ enum class DhcpFault : std::uint8_t {
 /// A message whose options were walked once from end to end, so that later walks cannot fail. A view.
 class DhcpView {
   public:
-    /// Header, sname and file of any BOOTP message; options are empty unless has_options().
+    /// Header, sname and file of any BOOTP message; there are no options if options_fault() names a reason.
     static std::expected<DhcpView, DhcpFault> parse(base::Bytes message);
 
     [[nodiscard]] const BootpHeader& header() const { return header_; }

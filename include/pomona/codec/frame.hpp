@@ -55,7 +55,7 @@ inline constexpr std::size_t longest_payload = 65'507;
 /// Writes the datagram's packets one after the other through `next`, which takes each whole packet in `room`
 /// (a view that is valid during the call) and returns false to stop. `mtu` bounds each IP packet; `room` must
 /// hold one packet of that size and the Ethernet header. False if stopped, or if payload, mtu or room do not
-/// fit.
+/// fit. Asked again, it begins again.
 class PacketWriter {
   public:
     PacketWriter(const DatagramHeader& header, base::Bytes payload, std::size_t mtu)
@@ -75,6 +75,7 @@ class PacketWriter {
   private:
     template <typename Next>
     bool for_each(base::MutableBytes room, bool with_link, Next& next) {
+        offset_ = 0;
         do {
             const base::Bytes packet = write_next(room, with_link);
             if (packet.empty() || !next(packet)) return false;

@@ -11,8 +11,8 @@ namespace {
 
 using base::BootImageId;
 using base::Ipv4Address;
+using tests::ask;
 using tests::boot_file_image;
-using tests::exchange;
 using tests::FakeMac;
 using tests::FakeServer;
 using tests::read_answer;
@@ -24,7 +24,7 @@ const BootImageId ipxe(0x81001002);
 TEST(List, HoldsPriorityDefaultAndEveryImage) {
     FakeServer server;
     const FakeMac mac;
-    const auto outcome = exchange(server, mac.list());
+    const auto outcome = ask(server, mac.list());
     ASSERT_TRUE(outcome.answer);
     EXPECT_EQ(outcome.answer->kind, AnswerKind::list);
     const auto answer = read_answer(outcome.payload);
@@ -52,7 +52,7 @@ TEST(List, GoesToCiaddrWhateverFlagsAndRelaySay) {
     FakeServer server;
     auto message = FakeMac().list();
     message.header.flags = codec::flag_broadcast;
-    auto outcome = exchange(server, message);
+    auto outcome = ask(server, message);
     ASSERT_TRUE(outcome.answer);
     EXPECT_EQ(outcome.answer->destination.to, (base::Endpoint{{10, 0, 1, 32}, 68}));
     EXPECT_EQ(outcome.answer->destination.link, base::MacAddress({2, 0, 0, 0, 0, 1}))
@@ -64,7 +64,7 @@ TEST(List, GoesToCiaddrWhateverFlagsAndRelaySay) {
     message.header.hops = 1;
     message.header.secs = 7;
     message.sub(5, {3, 0xe1});
-    outcome = exchange(server, message, lab1);
+    outcome = ask(server, message, lab1);
     ASSERT_TRUE(outcome.answer);
     EXPECT_EQ(outcome.answer->destination.to, (base::Endpoint{{10, 0, 2, 40}, 993}));
     EXPECT_EQ(outcome.answer->destination.link, std::nullopt) << "across a relay the kernel finds the way";
@@ -80,7 +80,7 @@ TEST(List, VersionsDecideAboutTheList) {
         auto message = FakeMac().list();
         message.vendor_options = {
             1, 1, 1, 2, 2, static_cast<std::uint8_t>(version >> 8), static_cast<std::uint8_t>(version)};
-        const auto answer = read_answer(exchange(server, message).payload);
+        const auto answer = read_answer(ask(server, message).payload);
         ASSERT_TRUE(answer) << version;
         EXPECT_EQ(answer->bsdp.image_list.has_value(), with_list) << version;
         EXPECT_EQ(answer->bsdp.default_image, grub) << version;
@@ -90,16 +90,16 @@ TEST(List, VersionsDecideAboutTheList) {
 TEST(List, AnnouncesTheRememberedChoiceOnlyToTheMacThatMadeIt) {
     FakeServer server;
     FakeMac mac;
-    ASSERT_TRUE(exchange(server, mac.select(lab1, ipxe)).answer);
-    EXPECT_EQ(read_answer(exchange(server, mac.list()).payload)->bsdp.selected_image, ipxe);
+    ASSERT_TRUE(ask(server, mac.select(lab1, ipxe)).answer);
+    EXPECT_EQ(read_answer(ask(server, mac.list()).payload)->bsdp.selected_image, ipxe);
 
     FakeMac same_adapter_on_another_mac;
     same_adapter_on_another_mac.model = "MacBookPro10,1";
-    EXPECT_EQ(read_answer(exchange(server, same_adapter_on_another_mac.list()).payload)->bsdp.selected_image,
+    EXPECT_EQ(read_answer(ask(server, same_adapter_on_another_mac.list()).payload)->bsdp.selected_image,
               std::nullopt);
 
     server.publish({boot_file_image(4097, "GRUB 2 (lab)", "grub.nbi")});
-    EXPECT_EQ(read_answer(exchange(server, mac.list()).payload)->bsdp.selected_image, std::nullopt)
+    EXPECT_EQ(read_answer(ask(server, mac.list()).payload)->bsdp.selected_image, std::nullopt)
         << "the image is gone";
     EXPECT_EQ(server.records.size(), 1U) << "but the record waits for its return";
 }
@@ -108,11 +108,10 @@ TEST(List, PriorityFallsWithEveryRememberedClient) {
     FakeServer server;
     server.rules.priority_base = 3;
     FakeMac mac;
-    for (const std::uint16_t expected : {3, 2, 1, 0, 0}) {
-        EXPECT_EQ(read_answer(exchange(server, mac.list()).payload)->bsdp.server_priority, expected);
-        mac.mac =
-            base::MacAddress({2, 0, 0, 0, 1, static_cast<std::uint8_t>(expected + server.records.size())});
-        ASSERT_TRUE(exchange(server, mac.select(lab1, grub)).answer);
+    for (const int expected : {3, 2, 1, 0, 0}) {
+        EXPECT_EQ(read_answer(ask(server, mac.list()).payload)->bsdp.server_priority, expected);
+        mac.mac = base::MacAddress({2, 0, 0, 0, 1, static_cast<std::uint8_t>(10 + server.records.size())});
+        ASSERT_TRUE(ask(server, mac.select(lab1, grub)).answer);
     }
 }
 
@@ -126,11 +125,11 @@ TEST(List, FiltersByAttributes) {
     server.publish({boot_file_image(4097, "GRUB", "grub.nbi"), diagnostics, install_diagnostics});
 
     auto message = FakeMac().list();
-    auto answer = read_answer(exchange(server, message).payload);
+    auto answer = read_answer(ask(server, message).payload);
     ASSERT_TRUE(answer);
     EXPECT_EQ(answer->images.size(), 2U) << "FilterOnly images are not shown without a filter";
     message.sub(11, {3, 0});
-    answer = read_answer(exchange(server, message).payload);
+    answer = read_answer(ask(server, message).payload);
     ASSERT_TRUE(answer);
     ASSERT_EQ(answer->images.size(), 1U) << "the install bit counts";
     EXPECT_EQ(answer->images[0].first, diagnostics.id);
@@ -138,14 +137,14 @@ TEST(List, FiltersByAttributes) {
 
     message = FakeMac().list();
     message.sub(11, {3});
-    EXPECT_EQ(read_answer(exchange(server, message).payload)->images.size(), 2U)
+    EXPECT_EQ(read_answer(ask(server, message).payload)->images.size(), 2U)
         << "shorter than one element is no filter";
     message = FakeMac().list();
     message.sub(11, {7, 7, 3, 0, 9});
-    EXPECT_EQ(read_answer(exchange(server, message).payload)->images.size(), 1U) << "an odd octet is dropped";
+    EXPECT_EQ(read_answer(ask(server, message).payload)->images.size(), 1U) << "an odd octet is dropped";
     message = FakeMac().list();
     message.sub(11, {7, 7});
-    EXPECT_EQ(exchange(server, message).silence, Silence::no_image);
+    EXPECT_EQ(ask(server, message).silence, Silence::no_image);
 }
 
 TEST(List, SelectedImageIsInEvenWhenNotAllFit) {
@@ -158,10 +157,10 @@ TEST(List, SelectedImageIsInEvenWhenNotAllFit) {
     server.publish(images);
     FakeMac mac;
     const BootImageId last(true, 1, 50);
-    ASSERT_TRUE(exchange(server, mac.select(lab1, last)).answer);
+    ASSERT_TRUE(ask(server, mac.select(lab1, last)).answer);
     auto message = mac.list();
     message.maximum_message_size = std::nullopt;
-    const auto outcome = exchange(server, message);
+    const auto outcome = ask(server, message);
     const auto answer = read_answer(outcome.payload);
     ASSERT_TRUE(answer);
     EXPECT_LE(outcome.payload.size(), 520U);
@@ -175,7 +174,7 @@ TEST(List, SelectedImageIsInEvenWhenNotAllFit) {
 TEST(Select, LeadsToTheBootFileAndIsRemembered) {
     FakeServer server;
     const FakeMac mac;
-    const auto outcome = exchange(server, mac.select(lab1, grub));
+    const auto outcome = ask(server, mac.select(lab1, grub));
     const auto answer = read_answer(outcome.payload);
     ASSERT_TRUE(answer);
     EXPECT_EQ(answer->dhcp_type, 5);
@@ -191,14 +190,14 @@ TEST(Select, LeadsToTheBootFileAndIsRemembered) {
     EXPECT_EQ(server.records[0].address, mac.address);
     EXPECT_EQ(server.records[0].architecture, "i386");
 
-    EXPECT_EQ(exchange(server, mac.select(lab1, grub)).payload, outcome.payload)
+    EXPECT_EQ(ask(server, mac.select(lab1, grub)).payload, outcome.payload)
         << "a repeat gets the same answer";
     EXPECT_EQ(server.records.size(), 1U);
 }
 
 TEST(Select, WithoutAnImageTakesTheDefault) {
     FakeServer server;
-    const auto answer = read_answer(exchange(server, FakeMac().select(lab1, std::nullopt)).payload);
+    const auto answer = read_answer(ask(server, FakeMac().select(lab1, std::nullopt)).payload);
     ASSERT_TRUE(answer);
     EXPECT_EQ(answer->bsdp.selected_image, grub);
 }
@@ -216,7 +215,7 @@ TEST(Select, FailsInWords) {
     server.publish({for_others, hidden});
     for (const Case& c : {Case{"unknown-image", BootImageId(0x01000005)},
                           {"image-not-for-this-mac", BootImageId(0x81000005)}}) {
-        const auto outcome = exchange(server, FakeMac().select(lab1, c.image));
+        const auto outcome = ask(server, FakeMac().select(lab1, c.image));
         ASSERT_TRUE(outcome.answer) << c.failure;
         EXPECT_EQ(outcome.answer->failure, c.failure);
         const auto answer = read_answer(outcome.payload);
@@ -228,33 +227,33 @@ TEST(Select, FailsInWords) {
         EXPECT_EQ(answer->sname, "");
         EXPECT_EQ(answer->header.siaddr, lab1);
     }
-    EXPECT_EQ(exchange(server, FakeMac().select(lab1, std::nullopt)).answer->failure, "no-default-image");
+    EXPECT_EQ(ask(server, FakeMac().select(lab1, std::nullopt)).answer->failure, "no-default-image");
     EXPECT_TRUE(server.records.empty());
-    EXPECT_TRUE(exchange(server, FakeMac().select(lab1, hidden.id)).answer->failure.empty())
+    EXPECT_TRUE(ask(server, FakeMac().select(lab1, hidden.id)).answer->failure.empty())
         << "the attributes filter does not apply to SELECT";
 }
 
 TEST(Select, ForAnotherServerForgetsSilently) {
     FakeServer server;
     const FakeMac mac;
-    ASSERT_TRUE(exchange(server, mac.select(lab1, grub)).answer);
+    ASSERT_TRUE(ask(server, mac.select(lab1, grub)).answer);
     for (const Ipv4Address nobody : {Ipv4Address(), Ipv4Address::broadcast()}) {
-        EXPECT_EQ(exchange(server, mac.select(nobody, BootImageId())).silence, Silence::no_server_chosen);
+        EXPECT_EQ(ask(server, mac.select(nobody, BootImageId())).silence, Silence::no_server_chosen);
         EXPECT_EQ(server.records.size(), 1U) << "a Mac that could use no list keeps its record";
     }
-    EXPECT_EQ(exchange(server, mac.select({10, 0, 1, 12}, grub)).silence, Silence::other_server);
+    EXPECT_EQ(ask(server, mac.select({10, 0, 1, 12}, grub)).silence, Silence::other_server);
     EXPECT_TRUE(server.records.empty());
 }
 
 TEST(Select, AnyOfOurAddressesIsOurs) {
     FakeServer server;
-    const auto answer = read_answer(exchange(server, FakeMac().select({10, 9, 9, 9}, grub)).payload);
+    const auto answer = read_answer(ask(server, FakeMac().select({10, 9, 9, 9}, grub)).payload);
     ASSERT_TRUE(answer);
     EXPECT_EQ(answer->server_identifier, Ipv4Address(10, 9, 9, 9)) << "answered from the one that was named";
     EXPECT_EQ(answer->header.siaddr, Ipv4Address(10, 9, 9, 9));
 
     server.identity.former_addresses = {Ipv4Address(10, 0, 1, 99)};
-    const auto moved = read_answer(exchange(server, FakeMac().select({10, 0, 1, 99}, grub)).payload);
+    const auto moved = read_answer(ask(server, FakeMac().select({10, 0, 1, 99}, grub)).payload);
     ASSERT_TRUE(moved) << "an address that we had when the list went out";
     EXPECT_EQ(moved->server_identifier, lab1);
 }
@@ -267,7 +266,7 @@ TEST(Select, RootPathAndMachineNameForImagesWithARoot) {
     lion.supports_diskless = true;
     lion.root_path = model::RootPath{.local_file = "NetBoot.dmg", .elsewhere = ""};
     server.publish({lion});
-    const auto answer = read_answer(exchange(server, FakeMac().select(lab1, lion.id)).payload);
+    const auto answer = read_answer(ask(server, FakeMac().select(lab1, lion.id)).payload);
     ASSERT_TRUE(answer);
     EXPECT_EQ(answer->option_order, (std::vector<std::uint8_t>{53, 54, 60, 17, 43}));
     EXPECT_EQ(answer->root_path, "nfs:10.0.1.11:/srv/netboot/NetBootSP0:Lion.nbi/NetBoot.dmg");
@@ -280,7 +279,7 @@ TEST(Select, LoadBalanceServerHoldsTheFiles) {
     auto image = boot_file_image(7, "Far", "far.nbi");
     image.load_balance_server = Ipv4Address(10, 0, 1, 50);
     server.publish({image});
-    const auto answer = read_answer(exchange(server, FakeMac().select(lab1, image.id)).payload);
+    const auto answer = read_answer(ask(server, FakeMac().select(lab1, image.id)).payload);
     ASSERT_TRUE(answer);
     EXPECT_EQ(answer->header.siaddr, Ipv4Address(10, 0, 1, 50));
     EXPECT_EQ(answer->sname, "") << "the name would be another machine's";
@@ -292,29 +291,29 @@ TEST(Select, NamesAndBootFileOptionFollowTheSettings) {
     server.rules.send_host_name = false;
     server.rules.boot_file_option = true;
     auto message = FakeMac().select(lab1, grub);
-    auto answer = read_answer(exchange(server, message).payload);
+    auto answer = read_answer(ask(server, message).payload);
     ASSERT_TRUE(answer);
     EXPECT_EQ(answer->sname, "");
     EXPECT_EQ(answer->option_order, (std::vector<std::uint8_t>{53, 54, 60, 67, 43}));
     message.parameter_request_list = {60, 43};
-    answer = read_answer(exchange(server, message).payload);
+    answer = read_answer(ask(server, message).payload);
     EXPECT_EQ(answer->option_order, (std::vector<std::uint8_t>{53, 54, 60, 43}))
         << "only when the client asks";
     server.rules.send_host_name = true;
     message.parameter_request_list = {60, 43, 67};
-    answer = read_answer(exchange(server, message).payload);
+    answer = read_answer(ask(server, message).payload);
     EXPECT_EQ(answer->option_order, (std::vector<std::uint8_t>{53, 54, 60, 66, 67, 43}));
 }
 
 TEST(Discover, IsAnsweredOnlyOnASwitchAndToARememberedMac) {
     FakeServer server;
     const FakeMac mac;
-    EXPECT_EQ(exchange(server, mac.discover()).silence, Silence::discover_answers_off);
+    EXPECT_EQ(ask(server, mac.discover()).silence, Silence::discover_answers_off);
     server.rules.answer_discover = true;
-    EXPECT_EQ(exchange(server, mac.discover()).silence, Silence::no_choice_remembered);
-    ASSERT_TRUE(exchange(server, mac.select(lab1, grub)).answer);
+    EXPECT_EQ(ask(server, mac.discover()).silence, Silence::no_choice_remembered);
+    ASSERT_TRUE(ask(server, mac.select(lab1, grub)).answer);
 
-    auto outcome = exchange(server, mac.discover());
+    auto outcome = ask(server, mac.discover());
     auto answer = read_answer(outcome.payload);
     ASSERT_TRUE(answer);
     EXPECT_EQ(answer->dhcp_type, 2);
@@ -328,26 +327,26 @@ TEST(Discover, IsAnsweredOnlyOnASwitchAndToARememberedMac) {
 
     auto message = mac.discover();
     message.header.flags = codec::flag_broadcast;
-    EXPECT_EQ(exchange(server, message).answer->destination.link, base::MacAddress::broadcast());
+    EXPECT_EQ(ask(server, message).answer->destination.link, base::MacAddress::broadcast());
     message.header.giaddr = {10, 0, 2, 1};
-    outcome = exchange(server, message);
+    outcome = ask(server, message);
     EXPECT_EQ(outcome.answer->destination.to, (base::Endpoint{{10, 0, 2, 1}, 67}));
     EXPECT_EQ(outcome.answer->destination.link, std::nullopt);
 
     message = mac.discover();
     message.sub(11, {3, 0});
-    EXPECT_EQ(exchange(server, message).silence, Silence::remembered_image_gone) << "the filter counts here";
+    EXPECT_EQ(ask(server, message).silence, Silence::remembered_image_gone) << "the filter counts here";
     server.publish({});
-    EXPECT_EQ(exchange(server, mac.discover()).silence, Silence::remembered_image_gone);
+    EXPECT_EQ(ask(server, mac.discover()).silence, Silence::remembered_image_gone);
 }
 
 TEST(Request, UpdatesTheAddressOfARememberedMac) {
     FakeServer server;
     const FakeMac mac;
-    EXPECT_EQ(exchange(server, mac.request({10, 0, 1, 77})).silence, Silence::address_of_unknown_client);
+    EXPECT_EQ(ask(server, mac.request({10, 0, 1, 77})).silence, Silence::address_of_unknown_client);
     EXPECT_TRUE(server.records.empty());
-    ASSERT_TRUE(exchange(server, mac.select(lab1, grub)).answer);
-    EXPECT_EQ(exchange(server, mac.request({10, 0, 1, 77})).silence, Silence::address_noted);
+    ASSERT_TRUE(ask(server, mac.select(lab1, grub)).answer);
+    EXPECT_EQ(ask(server, mac.request({10, 0, 1, 77})).silence, Silence::address_noted);
     EXPECT_EQ(server.records[0].address, Ipv4Address(10, 0, 1, 77));
 }
 
@@ -372,7 +371,7 @@ TEST(Answers, RespectTheClientsMessageSize) {
             message.sub(12, {static_cast<std::uint8_t>(*c.sub_option_12 >> 8),
                              static_cast<std::uint8_t>(*c.sub_option_12)});
         }
-        const auto outcome = exchange(server, message);
+        const auto outcome = ask(server, message);
         ASSERT_TRUE(outcome.answer) << c.name;
         EXPECT_EQ(outcome.answer->payload_limit, c.limit) << c.name;
     }

@@ -9,8 +9,8 @@
 namespace pomona::policy {
 namespace {
 
+using tests::ask;
 using tests::BsdpMessage;
-using tests::exchange;
 using tests::FakeMac;
 using tests::FakeServer;
 
@@ -32,7 +32,7 @@ TEST_P(Gate, NamesTheReason) {
     FakeServer server;
     BsdpMessage message = FakeMac().list();
     GetParam().change(message, server);
-    const auto outcome = exchange(server, message);
+    const auto outcome = ask(server, message);
     ASSERT_EQ(outcome.silence.has_value(), GetParam().expected.has_value())
         << (outcome.silence ? text_of(*outcome.silence).name : "answered");
     if (outcome.silence) {
@@ -134,31 +134,31 @@ INSTANTIATE_TEST_SUITE_P(
                  Silence::no_server_identifier},
         GateCase{"NoAddressOnTheInterface", [](BsdpMessage&, FakeServer& s) { s.identity.addresses.clear(); },
                  Silence::not_configured}),
-    [](const testing::TestParamInfo<GateCase>& info) { return info.param.name; });
+    [](const testing::TestParamInfo<GateCase>& tested) { return tested.param.name; });
 
 TEST(Gate, TakesMessagesFrom236OctetsOn) {
     FakeServer server;
     std::vector<std::uint8_t> payload = FakeMac().list().payload();
     std::vector<std::uint8_t> short_one(payload.begin(), payload.begin() + 235);
-    EXPECT_EQ(exchange(server, short_one).silence, Silence::short_message);
+    EXPECT_EQ(ask(server, short_one).silence, Silence::short_message);
     short_one.resize(236);
-    EXPECT_EQ(exchange(server, short_one).silence, Silence::plain_bootp);
+    EXPECT_EQ(ask(server, short_one).silence, Silence::plain_bootp);
     payload[240] = 99;  // option 53 becomes an unknown option with a length of 255 that runs out
     payload[241] = 255;
-    EXPECT_EQ(exchange(server, payload).silence, Silence::malformed_options);
+    EXPECT_EQ(ask(server, payload).silence, Silence::malformed_options);
     // A tool sends 294 octets; only replies are padded to 300.
     payload = FakeMac().list().payload();
     while (payload.back() == 0) payload.pop_back();
-    EXPECT_FALSE(exchange(server, payload).silence);
+    EXPECT_FALSE(ask(server, payload).silence);
 }
 
 TEST(Gate, ListensToItsOwnAndBroadcastAddressesOnly) {
     FakeServer server;
     const auto list = FakeMac().list();
-    EXPECT_FALSE(exchange(server, list, {10, 0, 1, 11}).silence);
-    EXPECT_FALSE(exchange(server, list, {10, 9, 9, 9}).silence);
-    EXPECT_FALSE(exchange(server, list, {10, 0, 1, 255}).silence);
-    EXPECT_EQ(exchange(server, list, {10, 0, 1, 12}).silence, Silence::not_addressed_here)
+    EXPECT_FALSE(ask(server, list, {10, 0, 1, 11}).silence);
+    EXPECT_FALSE(ask(server, list, {10, 9, 9, 9}).silence);
+    EXPECT_FALSE(ask(server, list, {10, 0, 1, 255}).silence);
+    EXPECT_EQ(ask(server, list, {10, 0, 1, 12}).silence, Silence::not_addressed_here)
         << "a router that forwards a relay's packets to the DHCP server";
 }
 
