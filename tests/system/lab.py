@@ -31,6 +31,10 @@ _numbers = itertools.count(1)
 PATIENCE = float(os.environ.get("POMONA_TEST_PATIENCE", "1"))
 
 
+# Pomona reads POMONA_* variables as settings; those that are meant for the tests, or for a server on this host, are not.
+ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("POMONA_")}
+
+
 def eventually(question, what, seconds=10, pause=0.02):
     """Asks until the answer is true and returns it; fails with `what` when time is up."""
     deadline = time.monotonic() + seconds * PATIENCE
@@ -45,7 +49,7 @@ def eventually(question, what, seconds=10, pause=0.02):
 
 def _run(*command, check=True, stdin=None, timeout=60, env=None):
     done = subprocess.run([str(part) for part in command], input=stdin, capture_output=True, text=True,
-                          timeout=timeout * PATIENCE, env=env)
+                          timeout=timeout * PATIENCE, env=env or ENVIRONMENT)
     if check and done.returncode != 0:
         raise AssertionError(f"{' '.join(map(str, command))} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
     return done
@@ -61,7 +65,7 @@ class Process:
         self._log = open(folder / f"{name}.log", "w", encoding="utf-8")
         self._log.write("$ " + " ".join(map(str, command)) + "\n")
         self._popen = subprocess.Popen([str(part) for part in command], stdin=subprocess.DEVNULL,
-                                       stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=env,
+                                       stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=env or ENVIRONMENT,
                                        start_new_session=True)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
