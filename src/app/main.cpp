@@ -1,6 +1,7 @@
 // The program: reads the command line and runs the subcommand. Exit codes: 0 well, 1 the environment, 2
 // usage.
 #include "app/command_line.hpp"
+#include "app/serve.hpp"
 
 #include <unistd.h>
 
@@ -26,7 +27,7 @@ int not_built(const char* subcommand) {
 /// The dispatch table: one line per subcommand.
 struct Run {
     int operator()(const PrintCommand& command) const { return std::cout << command.text, 0; }
-    int operator()(const ServeCommand& /*command*/) const { return not_built("serve"); }
+    int operator()(const ServeCommand& command) const { return serve(command.settings); }
     int operator()(const CheckCommand& /*command*/) const { return not_built("check"); }
     int operator()(const ProbeCommand& /*command*/) const { return not_built("probe"); }
     int operator()(const ImageCommand& /*command*/) const { return not_built("image"); }
