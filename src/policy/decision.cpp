@@ -52,6 +52,18 @@ std::string_view text(AnswerKind kind) {
     return "";
 }
 
+Answer failed_instead(const Answer& answer, std::string_view failure) {
+    Answer failed;
+    failed.kind = AnswerKind::failed;
+    failed.destination = answer.destination;
+    failed.server = answer.server;
+    failed.header = answer.header;
+    failed.header.siaddr = answer.server;
+    failed.payload_limit = answer.payload_limit;
+    failed.failure = failure;
+    return failed;
+}
+
 WrittenAnswer write_answer(const Answer& answer, base::MutableBytes room) {
     WrittenAnswer written;
     DhcpWriter message(room.first(std::min(room.size(), answer.payload_limit)), answer.header, answer.sname,

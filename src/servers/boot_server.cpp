@@ -31,7 +31,7 @@ constexpr const char* capture_filter = "udp dst port 67";
 constexpr int frames_per_turn = 256;
 /// Longest answer of all: what a client may ask for, plus headers.
 constexpr std::size_t answer_room = 8'192;
-constexpr std::size_t packet_room = 9'216;
+constexpr std::size_t packet_room = 65'536;
 constexpr std::size_t routed_mtu = 1'500;
 /// Lines a second about packets that get no answer; the rest is counted. Answers are never held back.
 constexpr unsigned silence_lines_a_second = 100;
@@ -74,26 +74,47 @@ struct Port {
     ~Port() { readable.release(); }
 };
 
-/// What the log says about the one who asked.
+/// What the log says about the one who asked. Views into the request.
 struct Asker {
-    std::string interface;
+    std::string_view interface;
     base::MacAddress mac;
-    std::string model;
-    std::string architecture;
+    std::string_view model;
+    std::string_view architecture;
     std::uint32_t xid = 0;
     std::string_view message;
 };
 
-/// An answer that waits until its choice is durable, or is on its way at once.
+/// An answer ready to leave. Views into the request, the decision and the buffer it was written to.
 struct Outgoing {
-    std::string interface;
+    Asker asker;
     codec::DatagramHeader header;
     std::optional<base::MacAddress> link;
-    std::vector<std::uint8_t> payload;
+    base::Bytes payload;
     policy::AnswerKind kind = policy::AnswerKind::list;
-    Asker asker;
-    std::string image;
-    std::string image_name;
+    base::BootImageId image;
+    std::string_view failure;
+};
+
+/// The same with copies of everything, for an answer that waits until its choice is durable. Empty until then
+/// when the registry refused the choice.
+struct WaitingAnswer {
+    Outgoing outgoing;
+    std::string interface;
+    std::string model;
+    std::string architecture;
+    std::vector<std::uint8_t> payload;
+
+    void keep(const Outgoing& from) {
+        outgoing = from;
+        interface = from.asker.interface;
+        model = from.asker.model;
+        architecture = from.asker.architecture;
+        payload.assign(from.payload.begin(), from.payload.end());
+        outgoing.asker.interface = interface;
+        outgoing.asker.model = model;
+        outgoing.asker.architecture = architecture;
+        outgoing.payload = payload;
+    }
 };
 
 }  // namespace
@@ -105,7 +126,7 @@ struct BootServer::State {
     store::ClientRegistry& registry;
     std::function<void()> port_lost;
 
-    std::map<std::string, std::shared_ptr<Port>> ports;
+    std::map<std::string, std::shared_ptr<Port>, std::less<>> ports;
     std::set<base::Ipv4Address> addresses_ever;
     std::optional<io::RoutedSender> routed;
     std::uint16_t next_ip_id = 1;
@@ -140,8 +161,8 @@ struct BootServer::State {
     void log_refused(const Port& port, const policy::Refused& refused);
     void log_silence(policy::Silence reason, const Asker& asker);
     void send(const Outgoing& outgoing);
-    void send_now(const std::string& interface, const codec::DatagramHeader& header,
-                  const std::optional<base::MacAddress>& link, base::Bytes payload, bool& sent);
+    bool send_on_link(const Outgoing& outgoing);
+    bool send_routed(const Outgoing& outgoing);
     void tell_left_out(const Asker& asker, std::size_t left_out);
     [[nodiscard]] Asker asker_of(const Port& port, const policy::Request& request) const;
 };
@@ -264,58 +285,65 @@ Asker BootServer::State::asker_of(const Port& port, const policy::Request& reque
     const policy::BsdpClient& client = policy::client_of(request);
     return {.interface = port.interface.name,
             .mac = client.header.mac(),
-            .model = std::string(client.model),
-            .architecture = std::string(client.architecture),
+            .model = client.model,
+            .architecture = client.architecture,
             .xid = client.header.xid,
             .message = message_name(request)};
 }
 
 void BootServer::State::answer(Port& port, const policy::Request& request, policy::Answer& answer) {
-    std::shared_ptr<Outgoing> outgoing = std::make_shared<Outgoing>();
-    outgoing->interface = port.interface.name;
-    outgoing->asker = asker_of(port, request);
-    outgoing->kind = answer.kind;
-    outgoing->link = answer.destination.link;
-    outgoing->header = {.link_source = port.interface.mac,
-                        .link_destination = answer.destination.link.value_or(base::MacAddress()),
-                        .source = {answer.server, codec::bootp_server_port},
-                        .destination = answer.destination.to,
-                        .ip_id = next_ip_id++};
-    const bool list = answer.kind == policy::AnswerKind::list;
-    if (answer.failure.empty()) {
-        const base::BootImageId shown =
-            list ? answer.default_image : answer.selected_image.value_or(base::BootImageId());
-        outgoing->image = shown.text();
-    }
-
     // A choice is in memory before the answer is written, since the record gives the machine its name; the
     // answer leaves when the record is durable.
+    std::shared_ptr<WaitingAnswer> waiting;
     if (answer.remember) {
-        const auto waiting = outgoing;
+        waiting = std::make_shared<WaitingAnswer>();
         const auto record = registry.apply(*answer.remember, [this, waiting](bool durable) {
             boost::asio::post(loop, [this, waiting, durable] {
+                if (waiting->payload.empty()) return;
                 if (!durable) {
-                    log_event(Level::warn, "choice-not-stored", {{"mac", waiting->asker.mac.text()}});
+                    log_event(Level::warn, "choice-not-stored",
+                              {{"mac", waiting->outgoing.asker.mac.text()}});
                 }
-                if (!waiting->payload.empty()) send(*waiting);
+                send(waiting->outgoing);
             });
         });
-        if (record) answer.machine_name = record->machine_name;
+        if (record) {
+            answer.machine_name = record->machine_name;
+        } else {
+            // Every place is taken by choices made by hand. A refusal waits for no disk.
+            waiting.reset();
+            answer = policy::failed_instead(answer, "no-room-for-this-machine");
+        }
     }
     const policy::WrittenAnswer written = policy::write_answer(answer, answer_buffer);
+    const Asker asker = asker_of(port, request);
     if (written.payload.empty()) {
-        log_silence(policy::Silence::answer_too_large, outgoing->asker);
+        log_silence(policy::Silence::answer_too_large, asker);
         return;
     }
-    outgoing->payload.assign(written.payload.begin(), written.payload.end());
-    if (written.images_left_out > 0) tell_left_out(outgoing->asker, written.images_left_out);
-    if (!answer.remember) send(*outgoing);
+    if (written.images_left_out > 0) tell_left_out(asker, written.images_left_out);
+    const bool list = answer.kind == policy::AnswerKind::list;
+    const Outgoing outgoing{
+        .asker = asker,
+        .header = {.link_source = port.interface.mac,
+                   .link_destination = answer.destination.link.value_or(base::MacAddress()),
+                   .source = {answer.server, codec::bootp_server_port},
+                   .destination = answer.destination.to,
+                   .ip_id = next_ip_id++},
+        .link = answer.destination.link,
+        .payload = written.payload,
+        .kind = answer.kind,
+        .image = list ? answer.default_image : answer.selected_image.value_or(base::BootImageId()),
+        .failure = answer.failure};
+    if (waiting) {
+        waiting->keep(outgoing);
+    } else {
+        send(outgoing);
+    }
 }
 
 void BootServer::State::send(const Outgoing& outgoing) {
-    bool sent = false;
-    send_now(outgoing.interface, outgoing.header, outgoing.link, outgoing.payload, sent);
-    if (!sent) {
+    if (!(outgoing.link ? send_on_link(outgoing) : send_routed(outgoing))) {
         ++counted.send_failures;
         return;
     }
@@ -332,37 +360,43 @@ void BootServer::State::send(const Outgoing& outgoing) {
                {"reply", text(outgoing.kind)},
                {"to", outgoing.header.destination.text()},
                {"bytes", outgoing.payload.size()},
-               {"image", outgoing.image}});
+               outgoing.failure.empty() ? Field{"image", outgoing.image.text()}
+                                        : Field{"failure", outgoing.failure}});
 }
 
-void BootServer::State::send_now(const std::string& interface, const codec::DatagramHeader& header,
-                                 const std::optional<base::MacAddress>& link, base::Bytes payload,
-                                 bool& sent) {
-    if (link) {
-        const auto port = ports.find(interface);
-        if (port == ports.end()) {
-            log_event(Level::warn, "answer-lost",
-                      {{"interface", interface}, {"error", "the interface is gone"}});
-            return;
+bool BootServer::State::send_on_link(const Outgoing& outgoing) {
+    const auto port = ports.find(outgoing.asker.interface);
+    std::string_view trouble = "the interface is gone";
+    if (port != ports.end()) {
+        codec::PacketWriter writer(outgoing.header, outgoing.payload,
+                                   static_cast<std::size_t>(port->second->interface.mtu));
+        if (writer.for_each_frame(packet_buffer,
+                                  [&](base::Bytes frame) { return port->second->frames.inject(frame); })) {
+            return true;
         }
-        codec::PacketWriter writer(header, payload, static_cast<std::size_t>(port->second->interface.mtu));
-        sent = writer.for_each_frame(packet_buffer,
-                                     [&](base::Bytes frame) { return port->second->frames.inject(frame); });
-        if (!sent)
-            log_event(Level::warn, "answer-lost",
-                      {{"interface", interface}, {"error", "the frame was refused"}});
-        return;
+        trouble = "the kernel refused the frame";
     }
-    if (!routed) return;
-    codec::PacketWriter writer(header, payload, routed_mtu);
-    sent = writer.for_each_packet(packet_buffer, [&](base::Bytes packet) {
+    log_event(
+        Level::warn, "answer-lost",
+        {{"interface", outgoing.asker.interface}, {"mac", outgoing.asker.mac.text()}, {"error", trouble}});
+    return false;
+}
+
+bool BootServer::State::send_routed(const Outgoing& outgoing) {
+    std::string trouble = "no raw socket";
+    codec::PacketWriter writer(outgoing.header, outgoing.payload, routed_mtu);
+    const bool sent = routed && writer.for_each_packet(packet_buffer, [&](base::Bytes packet) {
         const auto result = routed->send(packet);
-        if (!result) {
-            log_event(Level::warn, "answer-lost",
-                      {{"to", header.destination.text()}, {"error", result.error().text()}});
-        }
+        if (!result) trouble = result.error().text();
         return result.has_value();
     });
+    if (!sent) {
+        log_event(Level::warn, "answer-lost",
+                  {{"to", outgoing.header.destination.text()},
+                   {"mac", outgoing.asker.mac.text()},
+                   {"error", trouble}});
+    }
+    return sent;
 }
 
 void BootServer::State::stay_silent(const Port& port, const policy::Request& request,

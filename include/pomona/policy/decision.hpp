@@ -72,6 +72,9 @@ struct Quiet {
 
 using Decision = std::variant<Answer, Quiet>;
 
+/// The ACK[FAILED] that goes out when an ACK[SELECT] cannot: same way, no boot data.
+Answer failed_instead(const Answer& answer, std::string_view failure);
+
 /// An answer as octets.
 struct WrittenAnswer {
     /// UDP payload, a view into the room given; empty if the answer does not fit.
