@@ -2,6 +2,7 @@
 // usage.
 #include "app/check.hpp"
 #include "app/command_line.hpp"
+#include "app/probe.hpp"
 #include "app/serve.hpp"
 
 #include <unistd.h>
@@ -30,9 +31,9 @@ struct Run {
     int operator()(const PrintCommand& command) const { return std::cout << command.text, 0; }
     int operator()(const ServeCommand& command) const { return serve(command.settings); }
     int operator()(const CheckCommand& command) const {
-        return run_check(command.settings, command.json, std::cout);
+        return run_check(command.settings, command.json, std::cout, published_images);
     }
-    int operator()(const ProbeCommand& /*command*/) const { return not_built("probe"); }
+    int operator()(const ProbeCommand& command) const { return run_probe(command.options, std::cout); }
     int operator()(const ImageCommand& /*command*/) const { return not_built("image"); }
     int operator()(const MachineCommand& /*command*/) const { return not_built("machine"); }
 };
