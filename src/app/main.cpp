@@ -1,5 +1,6 @@
 // The program: reads the command line and runs the subcommand. Exit codes: 0 well, 1 the environment, 2
 // usage.
+#include "app/check.hpp"
 #include "app/command_line.hpp"
 #include "app/serve.hpp"
 
@@ -28,7 +29,9 @@ int not_built(const char* subcommand) {
 struct Run {
     int operator()(const PrintCommand& command) const { return std::cout << command.text, 0; }
     int operator()(const ServeCommand& command) const { return serve(command.settings); }
-    int operator()(const CheckCommand& /*command*/) const { return not_built("check"); }
+    int operator()(const CheckCommand& command) const {
+        return run_check(command.settings, command.json, std::cout);
+    }
     int operator()(const ProbeCommand& /*command*/) const { return not_built("probe"); }
     int operator()(const ImageCommand& /*command*/) const { return not_built("image"); }
     int operator()(const MachineCommand& /*command*/) const { return not_built("machine"); }

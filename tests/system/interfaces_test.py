@@ -1,87 +1,11 @@
 """Several interfaces, several addresses, VLANs, and interfaces that come, go and change while serving."""
 
-import ctypes
-import fcntl
-import socket
-import struct
-import threading
-
 import bsdp
 import captures
 import daemon
 import lab
 import virtual_mac
-
-
-class VlanDevice:
-    """An interface that tags and untags, such as eth0.5: the kernel's own where it has one, else one made of a TAP
-    device and two threads that add and remove the tag."""
-
-    def __init__(self, namespace, parent, number):
-        self.name = f"{parent}.{number}"
-        self._sockets = []
-        made = namespace.ip("link", "add", "link", parent, "name", self.name, "type", "vlan", "id", number, check=False)
-        if made.returncode != 0:
-            self._imitate(namespace, parent, number)
-        namespace.ip("link", "set", self.name, "up")
-
-    def _imitate(self, namespace, parent, number):
-        # A veth pair of which the far end is private to the two threads behaves like the TAP device and needs no ioctl.
-        inner = f"tag{number}"
-        namespace.ip("link", "add", self.name, "type", "veth", "peer", "name", inner)
-        namespace.ip("link", "set", self.name, "address", namespace.mac(parent))
-        namespace.ip("link", "set", inner, "up")
-        for each in (self.name, parent):
-            _complete_checksums(namespace, each)
-        tag = bytes([0x81, 0x00, 0x00, number])
-        with namespace.entered():
-            outside, inside = (socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3)) for _ in range(2))
-        outside.setsockopt(263, 8, 1)  # SOL_PACKET, PACKET_AUXDATA: the kernel keeps a received tag beside the frame
-        outside.bind((parent, 0x0003))
-        inside.bind((inner, 0x0003))
-        self._sockets = [outside, inside]
-
-        def untag():
-            while True:
-                try:
-                    frame, notes, _, source = outside.recvmsg(65535, 256)
-                except OSError:
-                    return
-                aux = next((value for level, kind, value in notes if (level, kind) == (263, 8)), b"")
-                status, found = int.from_bytes(aux[0:4], "little"), int.from_bytes(aux[16:18], "little") & 0xFFF
-                if source[2] != socket.PACKET_OUTGOING and status & 0x10 and found == number:
-                    inside.send(frame)
-
-        def retag():
-            while True:
-                try:
-                    frame, source = inside.recvfrom(65535)
-                except OSError:
-                    return
-                if source[2] != socket.PACKET_OUTGOING:
-                    outside.send(frame[:12] + tag + frame[12:])
-
-        for each in (untag, retag):
-            threading.Thread(target=each, daemon=True).start()
-
-    def close(self):
-        for each in self._sockets:
-            # shutdown wakes a thread that waits in recv; close alone does not.
-            try:
-                each.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
-            each.close()
-
-
-def _complete_checksums(namespace, interface):
-    """Makes the kernel fill in checksums itself: the threads would pass on a frame that still waits for its own."""
-    value = struct.pack("II", 0x17, 0)  # ETHTOOL_STXCSUM, off
-    with namespace.entered(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
-        holder = bytearray(value)
-        pointer = (ctypes.c_char * len(holder)).from_buffer(holder)
-        request = struct.pack("16sP16x", interface.encode(), ctypes.addressof(pointer))
-        fcntl.ioctl(any_socket, 0x8946, request)  # SIOCETHTOOL
+import vlan
 
 
 class InterfacesTest(daemon.ServerTestCase):
@@ -177,7 +101,7 @@ class InterfacesTest(daemon.ServerTestCase):
     def test_a_vlan_interface(self):
         host = self.lab.namespace("server")
         self.lan.join(host, "eth0")
-        tagged = VlanDevice(host, "eth0", 5)
+        tagged = vlan.VlanDevice(host, "eth0", 5)
         self.addCleanup(tagged.close)
         host.add_address(tagged.name, "10.0.5.11/24")
         images = daemon.Images(self.lab)
@@ -187,7 +111,7 @@ class InterfacesTest(daemon.ServerTestCase):
 
         mac_host = self.lab.namespace("mac")
         self.lan.join(mac_host, "en0")
-        on_vlan = VlanDevice(mac_host, "en0", 5)
+        on_vlan = vlan.VlanDevice(mac_host, "en0", 5)
         self.addCleanup(on_vlan.close)
         mac_host.add_address(on_vlan.name, "10.0.5.32/24")
         mac = virtual_mac.Mac(mac_host, on_vlan.name, address="10.0.5.32")

@@ -43,9 +43,14 @@ def eventually(question, what, seconds=10, pause=0.02):
         time.sleep(pause)
 
 
+def outside():
+    """The environment without the tests' own variables: to the daemon every POMONA_* is a setting."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("POMONA_")}
+
+
 def _run(*command, check=True, stdin=None, timeout=60, env=None):
     done = subprocess.run([str(part) for part in command], input=stdin, capture_output=True, text=True,
-                          timeout=timeout * PATIENCE, env=env)
+                          timeout=timeout * PATIENCE, env=outside() if env is None else env)
     if check and done.returncode != 0:
         raise AssertionError(f"{' '.join(map(str, command))} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
     return done
@@ -61,7 +66,8 @@ class Process:
         self._log = open(folder / f"{name}.log", "w", encoding="utf-8")
         self._log.write("$ " + " ".join(map(str, command)) + "\n")
         self._popen = subprocess.Popen([str(part) for part in command], stdin=subprocess.DEVNULL,
-                                       stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=env,
+                                       stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                       env=outside() if env is None else env,
                                        start_new_session=True)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()

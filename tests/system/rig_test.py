@@ -11,6 +11,7 @@ import captures
 import lab
 import peers
 import virtual_mac
+import vlan
 
 
 class RigTest(lab.LabTestCase):
@@ -54,6 +55,27 @@ class RigTest(lab.LabTestCase):
             sender.sendto(b"found", ("10.0.1.2", 67))
             receiver.settimeout(5)
             self.assertEqual(receiver.recv(100), b"found")
+
+    def test_a_vlan_is_a_network_of_its_own(self):
+        lan = self.lab.lan()
+        hosts = []
+        for number in (1, 2):
+            host = self.lab.namespace(f"host{number}")
+            lan.join(host, "eth0", f"10.0.1.{number}/24")
+            tagged = vlan.VlanDevice(host, "eth0", 5)
+            self.addCleanup(tagged.close)
+            host.add_address(tagged.name, f"10.0.5.{number}/24")
+            hosts.append(host)
+        capture = captures.Capture(hosts[1], "eth0", expression="")
+        with hosts[0].udp_socket("10.0.5.1", 1000) as one, hosts[1].udp_socket("10.0.5.2", 1000) as two:
+            one.sendto(b"tagged", ("10.0.5.2", 1000))
+            two.settimeout(5)
+            self.assertEqual(two.recv(100), b"tagged")
+        with hosts[0].udp_socket("10.0.1.1", 1000) as one, hosts[1].udp_socket("10.0.1.2", 1000) as two:
+            one.sendto(b"plain", ("10.0.1.2", 1000))
+            two.settimeout(5)
+            self.assertEqual(two.recv(100), b"plain")
+        self.assertEqual(captures.frames(capture.stop(), "udp", "vlan.id"), [("5",), ("",)])
 
     def test_output_of_a_program_that_ends_early_is_told(self):
         host = self.lab.namespace("host")

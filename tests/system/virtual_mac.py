@@ -271,10 +271,11 @@ class Download:
     def _data(self, number, content):
         ahead = (number - self._block) & 0xFFFF
         if ahead != 1:
-            # A duplicate is never answered, or two of everything would fly for good; a gap is named once.
-            if ahead < 0x8000 and ahead != 0 and not self._gap_named:
+            # The newest block once more means that its ACK was lost. A gap is named once, or the server would begin
+            # the window anew for each block behind it.
+            if ahead == 0 or (ahead < 0x8000 and not self._gap_named):
                 self._acknowledge()
-                self._gap_named = True
+                self._gap_named = ahead != 0
             return False
         self._gap_named = False
         self._block += 1
