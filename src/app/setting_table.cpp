@@ -80,7 +80,7 @@ Result<std::string> interface_name(const std::string& text) {
 }
 
 Result<std::string> absolute_path(const std::string& text) {
-    if (text.empty() || text.find('\0') != std::string::npos) {
+    if (text.empty() || has_control_character(text)) {
         return fail(in_quotes(text) + " is no path", {}, "name a folder or file");
     }
     std::error_code error;

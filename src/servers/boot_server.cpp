@@ -117,6 +117,27 @@ struct WaitingAnswer {
     }
 };
 
+/// Answers whose choice the registry has dealt with, on their way from its thread to the loop's. The loop is
+/// woken once per group commit, not once per answer.
+struct SettledAnswers {
+    struct Settled {
+        std::shared_ptr<WaitingAnswer> answer;
+        bool durable = false;
+    };
+    base::Guarded<std::vector<Settled>> list{};
+
+    /// True for the first since the list was taken: then the loop has to be told.
+    bool add(std::shared_ptr<WaitingAnswer> answer, bool durable) {
+        return list.with([&](std::vector<Settled>& settled) {
+            settled.push_back({std::move(answer), durable});
+            return settled.size() == 1;
+        });
+    }
+    std::vector<Settled> take() {
+        return list.with([](std::vector<Settled>& settled) { return std::exchange(settled, {}); });
+    }
+};
+
 }  // namespace
 
 struct BootServer::State {
@@ -132,6 +153,8 @@ struct BootServer::State {
     std::uint16_t next_ip_id = 1;
     std::vector<std::uint8_t> answer_buffer = std::vector<std::uint8_t>(answer_room);
     std::vector<std::uint8_t> packet_buffer = std::vector<std::uint8_t>(packet_room);
+    // Shared, since the registry may settle its last changes when this server is gone.
+    const std::shared_ptr<SettledAnswers> settled = std::make_shared<SettledAnswers>();
     std::unordered_set<base::MacAddress> told_left_out;
     Clock::time_point silence_second;
     unsigned silence_lines = 0;
@@ -160,6 +183,7 @@ struct BootServer::State {
     void stay_silent(const Port& port, const policy::Request& request, const policy::Quiet& quiet);
     void log_refused(const Port& port, const policy::Refused& refused);
     void log_silence(policy::Silence reason, const Asker& asker);
+    void send_settled();
     void send(const Outgoing& outgoing);
     bool send_on_link(const Outgoing& outgoing);
     bool send_routed(const Outgoing& outgoing);
@@ -297,16 +321,10 @@ void BootServer::State::answer(Port& port, const policy::Request& request, polic
     std::shared_ptr<WaitingAnswer> waiting;
     if (answer.remember) {
         waiting = std::make_shared<WaitingAnswer>();
-        const auto record = registry.apply(*answer.remember, [this, waiting](bool durable) {
-            boost::asio::post(loop, [this, waiting, durable] {
-                if (waiting->payload.empty()) return;
-                if (!durable) {
-                    log_event(Level::warn, "choice-not-stored",
-                              {{"mac", waiting->outgoing.asker.mac.text()}});
-                }
-                send(waiting->outgoing);
+        const auto record =
+            registry.apply(*answer.remember, [this, waiting, settled = settled, &loop = loop](bool durable) {
+                if (settled->add(waiting, durable)) boost::asio::post(loop, [this] { send_settled(); });
             });
-        });
         if (record) {
             answer.machine_name = record->machine_name;
         } else {
@@ -339,6 +357,17 @@ void BootServer::State::answer(Port& port, const policy::Request& request, polic
         waiting->keep(outgoing);
     } else {
         send(outgoing);
+    }
+}
+
+void BootServer::State::send_settled() {
+    const LogBatch batch;
+    for (const auto& [waiting, durable] : settled->take()) {
+        if (waiting->payload.empty()) continue;
+        if (!durable) {
+            log_event(Level::warn, "choice-not-stored", {{"mac", waiting->outgoing.asker.mac.text()}});
+        }
+        send(waiting->outgoing);
     }
 }
 

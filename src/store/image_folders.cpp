@@ -76,12 +76,23 @@ class RootReader {
         }
         if (!settings_.only_folder &&
             root->facts(model::kImageInfoFile).kind == model::FileFacts::Kind::regular) {
-            add(Severity::error, path_, "the image root is an image folder itself",
-                "name the folder above it as the root");
+            const bool is_named_well = path_.ends_with(kSuffix);
+            add(Severity::error, path_,
+                is_named_well ? "the image root is an image folder itself"
+                              : "this is an image folder, but its name does not end in .nbi",
+                is_named_well ? "name the folder above it as the root"
+                              : "rename it, and name the folder above it as the root");
         }
         if (settings_.external_tftp_root && !find_external_prefix()) return;
+        const auto is_wanted = [&](const FolderEntry& entry) {
+            return !settings_.only_folder || entry.name == *settings_.only_folder;
+        };
+        if (settings_.only_folder && std::ranges::none_of(*entries, is_wanted)) {
+            add(Severity::error, path_ + "/" + *settings_.only_folder, "there is no such folder",
+                "correct the name");
+        }
         for (const FolderEntry& entry : *entries) {
-            if (settings_.only_folder && entry.name != *settings_.only_folder) continue;
+            if (!is_wanted(entry)) continue;
             if (entry.name.ends_with(kSuffix)) {
                 ++reading_.folders;
                 read_folder(*root, entry);
@@ -287,7 +298,12 @@ ImageReading read_image_folders(const ImageFolderSettings& settings) {
         }
         RootReader(settings, root, resolve, reading, images).read();
     }
-    reading.catalogue = model::Catalogue::build(std::move(images), reading.problems, settings.pinned_order);
+    std::vector<ImageProblem> clashes;
+    reading.catalogue = model::Catalogue::build(std::move(images), clashes, settings.pinned_order);
+    // An image that is looked at alone need not be the default, nor stand in the fixed order.
+    if (!settings.only_folder) {
+        reading.problems.insert(reading.problems.end(), clashes.begin(), clashes.end());
+    }
     return reading;
 }
 

@@ -11,7 +11,6 @@ import os
 import signal
 import subprocess
 import time
-from pathlib import Path
 
 SERVER_ADDRESS = "10.64.0.1"
 CLIENT_ADDRESS = "10.64.0.2"
@@ -75,23 +74,24 @@ class Lab:
             subprocess.run(["ip", "netns", "del", space], check=False,
                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
-    def _command(self, space, processor, command):
-        # The wrappers exec, so the process that we start *is* the program in the end.
-        return ["ip", "netns", "exec", space, "nice", "-n", "-20", "taskset", "-c", str(processor),
-                *map(str, command)]
-
     @staticmethod
-    def _popen(command, **streams):
-        """Starts it ahead of all other work on the machine, so that only the program itself is measured. Where the
-        kernel shares processor time by session, niceness counts inside a session only."""
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True, **streams)
-        with contextlib.suppress(OSError):
-            Path(f"/proc/{process.pid}/autogroup").write_text("-20")
-        return process
+    def _start(space, processor, command, **streams):
+        """Starts it on one processor and ahead of all other work on the machine, so that only the program itself is
+        measured. `ip netns exec` execs, so the process that is returned *is* the program in the end."""
+
+        def prepare():
+            os.sched_setaffinity(0, {processor})
+            os.setpriority(os.PRIO_PROCESS, 0, -20)
+            # Where the kernel shares processor time by session, niceness counts inside a session only.
+            with contextlib.suppress(OSError), open("/proc/self/autogroup", "w", encoding="ascii") as autogroup:
+                autogroup.write("-20")
+
+        return subprocess.Popen(["ip", "netns", "exec", space, *map(str, command)], stdin=subprocess.DEVNULL,
+                                start_new_session=True, preexec_fn=prepare, **streams)
 
     def start_server(self, command, log):
         with open(log, "ab") as output:
-            process = self._popen(self._command(self.server_space, self.server_processor, command),
+            process = self._start(self.server_space, self.server_processor, command,
                                   stdout=output, stderr=output)
         self.processes.append(process)
         return process
@@ -107,7 +107,7 @@ class Lab:
         self.processes.remove(process)
 
     def start_load(self, command):
-        return self._popen(self._command(self.client_space, self.load_processor, command),
+        return self._start(self.client_space, self.load_processor, command,
                            stdout=subprocess.PIPE, text=True)
 
 

@@ -86,6 +86,7 @@ class Pomona(Server):
 
     def command(self, folder):
         write_image(folder / "images")
+        (folder / "state").mkdir()
         return [self.program, "serve", "--interface", SERVER_INTERFACE, "--image-root", f"bench={folder / 'images'}",
                 "--state-dir", folder / "state", "--control-socket", folder / "control.sock",
                 "--user", "", "--tftp", "off", "--log-level", "info"]

@@ -71,13 +71,13 @@ def measure_running(macs, process, quick):
     numbers["flood_lists_lost"] = flood["lists_lost"]
     numbers["flood_cpu"] = flood["server_cpu_seconds"] / flood["seconds"]
 
-    before = resident_kib(process)
     select = macs.run("select", pid=pid, macs=REMEMBERED_MACS, count=REMEMBERED_MACS, outstanding=64, seconds=30)
     numbers["select_per_s"] = select["selects_per_s"]
     numbers["select_median_us"] = select["select_median_us"]
     numbers["select_p99_us"] = select["select_p99_us"]
     numbers["select_lost"] = select["selects_lost"] + select["lists_lost"]
-    numbers["per_mac_bytes"] = (resident_kib(process) - before) * 1024 / REMEMBERED_MACS
+    # Beside the records, all that the work left in the heap.
+    numbers["per_mac_bytes"] = (resident_kib(process) - numbers["idle_kib"]) * 1024 / REMEMBERED_MACS
     numbers["wrong"] = busy["wrong"] + calm["wrong"] + burst["wrong"] + flood["wrong"] + select["wrong"]
     return numbers
 
@@ -145,8 +145,8 @@ def targets_of(results):
         at_most("50,000 foreign packets/s: no SELECT lost", pomona["flood_selects_lost"], 0, "{:,}"),
         at_most("Resident memory when idle: at most 16 MiB", pomona["idle_kib"] / 1024, 16, "{:.1f}"),
         at_most("Memory per remembered Mac: at most 1,024 bytes", pomona["per_mac_bytes"], 1024, "{:,.0f}"),
-        at_most("Start to first answer: no longer than the faster peer",
-                pomona["first_ms"] / best("first_ms", min), 1),
+        *(at_most(f"Start to first answer: no longer than {name}", pomona["first_ms"] / results[name]["first_ms"], 1)
+          for name in PEERS),
     ]
 
 

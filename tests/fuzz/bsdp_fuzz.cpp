@@ -7,7 +7,6 @@
 #include <pomona/codec/bsdp.hpp>
 
 #include <algorithm>
-#include <cstring>
 #include <string>
 #include <vector>
 
@@ -102,7 +101,7 @@ void read_instances(base::Bytes input) {
     std::vector<std::uint8_t> room(input.size() * 2 + codec::bootp_minimum_size);
     codec::DhcpWriter message(room, {}, "", "");
     base::ByteReader reader(input);
-    while (reader.remaining() > 0) {
+    while (reader.ok() && reader.remaining() > 0) {
         const std::size_t wanted = reader.u8();
         message.option(codec::Option::vendor_specific, reader.bytes(std::min(wanted, reader.remaining())));
     }
@@ -139,7 +138,7 @@ void pack_list(base::Bytes input) {
     const std::size_t default_at = reader.u8();
     const std::size_t selected_at = reader.u8();
     std::vector<std::string> names;
-    while (reader.remaining() > 0) {
+    while (reader.ok() && reader.remaining() > 0) {
         names.emplace_back(reader.u8() % (codec::longest_image_name + 1),
                            static_cast<char>('a' + names.size() % 26));
     }
@@ -168,7 +167,7 @@ void pack_list(base::Bytes input) {
     view->for_each_option([&](codec::Option code, base::Bytes value) {
         if (code != codec::Option::vendor_specific) return;
         base::ByteReader instance(value);
-        while (instance.remaining() > 0) {
+        while (instance.ok() && instance.remaining() > 0) {
             const auto sub_option = static_cast<BsdpOption>(instance.u8());
             const base::Bytes part = instance.bytes(instance.u8());
             if (sub_option == BsdpOption::boot_image_list) {

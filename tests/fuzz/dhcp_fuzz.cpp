@@ -1,10 +1,12 @@
 // A message that can be read is written again from its parts; header, names and options must come out as they
-// were.
+// were. Any octets at all can be described.
 #include "fuzz/require.hpp"
 
+#include <pomona/codec/describe.hpp>
 #include <pomona/codec/dhcp.hpp>
 
 #include <algorithm>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -45,9 +47,21 @@ void ask_everything(const codec::DhcpView& view) {
     if (view.options_fault()) require(!view.type(), "no type without options");
 }
 
+/// Whatever stands in the message, its description can go to a terminal.
+void read_aloud(base::Bytes message) {
+    const auto lines = codec::describe(message);
+    require(!lines.empty() && lines.size() <= codec::longest_description, "a bounded number of lines");
+    for (const std::string& line : lines) {
+        require(line.size() < 4096, "lines of bounded length");
+        require(std::ranges::none_of(line, [](char c) { return (c >= 0 && c < 0x20) || c == 0x7f; }),
+                "no control characters");
+    }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    read_aloud(base::Bytes(data, size));
     const auto view = codec::DhcpView::parse(base::Bytes(data, size));
     if (!view) return 0;
     ask_everything(*view);

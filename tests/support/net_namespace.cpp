@@ -10,7 +10,7 @@
 #include <stdexcept>
 #include <system_error>
 
-namespace pomona::test {
+namespace pomona::tests {
 
 namespace {
 
@@ -74,4 +74,4 @@ Cable::Cable() {
     far.run("ip link set far0 up");
 }
 
-}  // namespace pomona::test
+}  // namespace pomona::tests

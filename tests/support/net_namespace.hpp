@@ -3,7 +3,7 @@
 
 #include <string>
 
-namespace pomona::test {
+namespace pomona::tests {
 
 /// A network namespace without a name. It ends with the last process, thread or descriptor in it.
 class NetNamespace {
@@ -49,4 +49,4 @@ class Cable {
     NetNamespace far;
 };
 
-}  // namespace pomona::test
+}  // namespace pomona::tests

@@ -156,6 +156,7 @@ INSTANTIATE_TEST_SUITE_P(
                  "'..' cannot be the name of an image root; use letters, digits, '.', '_' and '-', as in "
                  "NetBootSP1=/srv/more"},
         BadValue{"RootPath", "image-root", "More=", "'' is no path; name a folder or file"},
+        BadValue{"PathOfTwoLines", "state-dir", "/a\nb", "'/a\\x0ab' is no path; name a folder or file"},
         BadValue{"Folder", "image-order", "a/b.nbi",
                  "'a/b.nbi' is no name of an image folder; use the folder's own name, as in ubuntu.nbi"},
         BadValue{"Network", "client-network", "10.0.0.0/33",

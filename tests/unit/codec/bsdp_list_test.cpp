@@ -50,7 +50,7 @@ Answer answer(const BsdpList& list, std::size_t limit, const BootpHeader& header
         answer.instances.push_back(value.size());
         // Each instance's own part of the list must hold whole images.
         base::ByteReader reader(value);
-        while (reader.remaining() > 0) {
+        while (reader.ok() && reader.remaining() > 0) {
             const std::uint8_t sub_option = reader.u8();
             const base::Bytes part = reader.bytes(reader.u8());
             if (sub_option == 9) {

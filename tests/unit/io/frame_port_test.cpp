@@ -14,7 +14,7 @@
 namespace pomona::io {
 namespace {
 
-using test::Cable;
+using tests::Cable;
 using Frame = std::vector<std::uint8_t>;
 
 // Ethernet, IPv4, UDP from 68 to `port`, and `payload` octets; the far end's broadcast. The first octet of
@@ -52,7 +52,7 @@ Frame tagged(const Frame& plain, std::uint16_t tci) {
 
 constexpr std::size_t mark_offset = 42;
 
-FramePort open_port(const test::NetNamespace& where, const std::string& name,
+FramePort open_port(const tests::NetNamespace& where, const std::string& name,
                     const FramePort::Options& options) {
     const auto inside = where.enter();
     auto port = FramePort::open(name, options);

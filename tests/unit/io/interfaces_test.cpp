@@ -25,7 +25,7 @@ class InterfacesTest : public testing::Test {
         const auto inside = cable.near.enter();
         return list_interfaces();
     }
-    test::Cable cable;
+    tests::Cable cable;
 };
 
 TEST_F(InterfacesTest, TellsNameMacMtuAndState) {

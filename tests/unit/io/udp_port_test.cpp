@@ -83,7 +83,7 @@ class UdpPortTest : public testing::Test {
 
     const Ipv4Address near_address{10, 9, 0, 1};
     const Ipv4Address far_address{10, 9, 0, 2};
-    test::Cable cable;
+    tests::Cable cable;
 };
 
 TEST_F(UdpPortTest, AHeldPortSendsNoIcmpErrorUntilItGoes) {

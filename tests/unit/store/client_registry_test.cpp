@@ -3,7 +3,7 @@
 #include "store/memory_store.hpp"
 #include "store/sqlite_store.hpp"
 #include "support/client_stores.hpp"
-#include "support/temporary_directory.hpp"
+#include "support/temporary_folder.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -16,9 +16,9 @@ namespace pomona::store {
 namespace {
 
 using namespace std::chrono_literals;
-using test::at_second;
-using test::choice_of;
-using test::mac_number;
+using testing_support::at_second;
+using testing_support::choice_of;
+using testing_support::mac_number;
 
 constexpr auto patience = 20s;
 
@@ -51,12 +51,14 @@ bool eventually(Condition condition) {
 }
 
 struct RegistryOverBroken : testing::Test {
-    std::shared_ptr<test::BrokenStoreState> disk = std::make_shared<test::BrokenStoreState>();
+    std::shared_ptr<testing_support::BrokenStoreState> disk =
+        std::make_shared<testing_support::BrokenStoreState>();
     base::Guarded<std::vector<std::string>> troubles;
 
     std::unique_ptr<ClientRegistry> open(ClientRegistry::Options options) {
         return std::make_unique<ClientRegistry>(
-            std::make_unique<test::BrokenStore>(disk), std::move(options), [this](const std::string& reason) {
+            std::make_unique<testing_support::BrokenStore>(disk), std::move(options),
+            [this](const std::string& reason) {
                 troubles.with([&](auto& list) { list.push_back(reason); });
             });
     }
@@ -66,7 +68,7 @@ struct RegistryOverBroken : testing::Test {
 };
 
 TEST(ClientRegistry, TakesEffectAtOnce) {
-    ClientRegistry registry(std::make_unique<test::EmptyStore>(), {});
+    ClientRegistry registry(std::make_unique<testing_support::EmptyStore>(), {});
     const auto client = registry.apply(choice_of(1));
     ASSERT_TRUE(client);
     EXPECT_EQ(registry.find(choice_of(1).key), client);
@@ -78,10 +80,11 @@ TEST(ClientRegistry, TakesEffectAtOnce) {
 }
 
 TEST(ClientRegistry, StartsWithWhatTheStoreHolds) {
-    ClientRegistry registry(
-        std::make_unique<test::FixedStore>(std::vector{test::client_of(1, 7), test::client_of(2, 9)}), {});
+    ClientRegistry registry(std::make_unique<testing_support::FixedStore>(std::vector{
+                                testing_support::client_of(1, 7), testing_support::client_of(2, 9)}),
+                            {});
     EXPECT_EQ(registry.size(), 2U);
-    EXPECT_EQ(registry.find(choice_of(1).key), test::client_of(1, 7));
+    EXPECT_EQ(registry.find(choice_of(1).key), testing_support::client_of(1, 7));
     EXPECT_EQ(registry.apply(choice_of(3))->machine_name, "NetBoot010");
 }
 
@@ -299,8 +302,8 @@ TEST_F(RegistryOverBroken, ARefusedChoiceIsAnsweredFalse) {
 }
 
 TEST(ClientRegistry, PushedOutAndExpiredRecordsLeaveTheDiskToo) {
-    const test::TemporaryDirectory directory;
-    const auto path = directory / "clients.db";
+    const testing_support::TemporaryFolder directory;
+    const std::filesystem::path path = directory / "clients.db";
     {
         ClientRegistry registry(SqliteStore::open({.path = path}), {.max_clients = 3});
         for (std::uint32_t n = 1; n <= 3; ++n) registry.apply(choice_of(n, n));
@@ -316,8 +319,8 @@ TEST(ClientRegistry, PushedOutAndExpiredRecordsLeaveTheDiskToo) {
 }
 
 TEST(ClientRegistry, EverythingIsWrittenAgainWhenTheFileWasDeleted) {
-    const test::TemporaryDirectory directory;
-    const auto path = directory / "clients.db";
+    const testing_support::TemporaryFolder directory;
+    const std::filesystem::path path = directory / "clients.db";
     std::atomic<int> troubles = 0;
     {
         ClientRegistry registry(SqliteStore::open({.path = path}), quick(),
@@ -338,8 +341,8 @@ TEST(ClientRegistry, EverythingIsWrittenAgainWhenTheFileWasDeleted) {
 }
 
 TEST(ClientRegistry, ManyThreadsAtOnce) {
-    const test::TemporaryDirectory directory;
-    const auto path = directory / "clients.db";
+    const testing_support::TemporaryFolder directory;
+    const std::filesystem::path path = directory / "clients.db";
     std::atomic<int> answers = 0;
     {
         ClientRegistry registry(SqliteStore::open({.path = path}), quick());
@@ -369,7 +372,7 @@ TEST(ClientRegistry, ManyThreadsAtOnce) {
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 TEST(ClientRegistry, ARememberedClientTakesLessThanAKilobyte) {
     const auto used = [] { return mallinfo2().uordblks; };
-    ClientRegistry registry(std::make_unique<test::EmptyStore>(), {});
+    ClientRegistry registry(std::make_unique<testing_support::EmptyStore>(), {});
     const std::size_t before = used();
     for (std::uint32_t n = 0; n < 20'000; ++n) {
         // Longer than what a std::string holds inside itself.

@@ -2,7 +2,7 @@
 
 #include "store/memory_store.hpp"
 #include "store/sqlite_store.hpp"
-#include "support/temporary_directory.hpp"
+#include "support/temporary_folder.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -13,12 +13,12 @@
 namespace pomona::store {
 namespace {
 
-using test::client_of;
+using testing_support::client_of;
 
 /// What every store has to do, over each of them.
 struct StoreCase {
     const char* name;
-    std::function<std::unique_ptr<ClientStore>(const test::TemporaryDirectory&)> open;
+    std::function<std::unique_ptr<ClientStore>(const testing_support::TemporaryFolder&)> open;
 };
 
 class EveryStore : public testing::TestWithParam<StoreCase> {
@@ -31,7 +31,7 @@ class EveryStore : public testing::TestWithParam<StoreCase> {
         return clients;
     }
 
-    test::TemporaryDirectory directory;
+    testing_support::TemporaryFolder directory;
     std::unique_ptr<ClientStore> store;
 };
 
@@ -41,8 +41,8 @@ TEST_P(EveryStore, IsEmptyAtFirst) {
 
 TEST_P(EveryStore, KeepsEveryField) {
     model::Client client = client_of(1, 7, 1'763'000'000);
-    client.last_seen = test::at_second(1'763'000'100);
-    client.last_selected = test::at_second(1'763'000'200);
+    client.last_seen = testing_support::at_second(1'763'000'100);
+    client.last_selected = testing_support::at_second(1'763'000'200);
     client.architecture = "ppc";
     client.chosen_by_hand = true;
     store->save(std::vector<StoreUpdate>{SaveClient{client}});
@@ -85,15 +85,19 @@ TEST_P(EveryStore, TakesNothingAtAll) {
     EXPECT_TRUE(store->load().empty());
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Stores, EveryStore,
-    testing::Values(
-        StoreCase{"Memory", [](const test::TemporaryDirectory&) { return std::make_unique<MemoryStore>(); }},
-        StoreCase{"Sqlite",
-                  [](const test::TemporaryDirectory& directory) {
-                      return SqliteStore::open({.path = directory / "clients.db"});
-                  }}),
-    [](const testing::TestParamInfo<StoreCase>& instance) { return instance.param.name; });
+INSTANTIATE_TEST_SUITE_P(Stores, EveryStore,
+                         testing::Values(StoreCase{"Memory",
+                                                   [](const testing_support::TemporaryFolder&) {
+                                                       return std::make_unique<MemoryStore>();
+                                                   }},
+                                         StoreCase{"Sqlite",
+                                                   [](const testing_support::TemporaryFolder& directory) {
+                                                       return SqliteStore::open(
+                                                           {.path = directory / "clients.db"});
+                                                   }}),
+                         [](const testing::TestParamInfo<StoreCase>& instance) {
+                             return instance.param.name;
+                         });
 
 }  // namespace
 }  // namespace pomona::store

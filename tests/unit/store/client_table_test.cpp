@@ -10,10 +10,10 @@
 namespace pomona::store {
 namespace {
 
-using test::at_second;
-using test::choice_of;
-using test::client_of;
-using test::mac_number;
+using testing_support::at_second;
+using testing_support::choice_of;
+using testing_support::client_of;
+using testing_support::mac_number;
 
 model::RememberChoice by_hand(model::RememberChoice choice) {
     choice.by_hand = true;

@@ -3,7 +3,7 @@
 #include "store/memory_store.hpp"
 #include "store/sqlite_database.hpp"
 #include "support/client_stores.hpp"
-#include "support/temporary_directory.hpp"
+#include "support/temporary_folder.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -15,13 +15,13 @@
 namespace pomona::store {
 namespace {
 
-using test::client_of;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing_support::client_of;
 
 struct SqliteStoreTest : testing::Test {
-    test::TemporaryDirectory directory;
-    const std::filesystem::path path = directory / "clients.db";
+    testing_support::TemporaryFolder directory;
+    const std::filesystem::path path{directory / "clients.db"};
     std::vector<std::string> reports;
 
     std::unique_ptr<SqliteStore> open() {
