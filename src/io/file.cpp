@@ -1,0 +1,111 @@
+#include "io/file.hpp"
+
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <system_error>
+
+namespace pomona::io {
+
+namespace {
+
+Descriptor open_in(int folder, const char* path, std::uint64_t flags) {
+    open_how how{};
+    how.flags = flags | O_CLOEXEC;
+    how.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
+    // EAGAIN: something was renamed while `..` of a link was followed. Once more usually helps.
+    for (int attempt = 0;; ++attempt) {
+        const long fd = ::syscall(SYS_openat2, folder, path, &how, sizeof how);
+        if (fd >= 0) return Descriptor(static_cast<int>(fd));
+        if ((errno != EAGAIN && errno != EINTR) || attempt == 8) return {};
+    }
+}
+
+FileProblem problem_of(int error, bool root) {
+    using Kind = FileProblem::Kind;
+    switch (error) {
+        case ENOENT:
+        case ENOTDIR:
+            return {Kind::Missing, root ? "the root folder does not exist" : "no such file"};
+        case ENAMETOOLONG:
+            return {Kind::Missing, "the name is too long"};
+        case EXDEV:
+            return {Kind::Forbidden, "it leads out of the root folder"};
+        case ELOOP:
+            return {Kind::Forbidden, "it leads through too many links"};
+        case EACCES:
+        case EPERM:
+            return {Kind::Forbidden, "the server's user may not read it"};
+        case ENXIO:
+        case ENODEV:
+            return {Kind::Forbidden, "not a regular file"};
+        case ENOSYS:
+            return {Kind::Unavailable, "this kernel has no openat2 (Linux 5.6 has it)"};
+        default:
+            return {Kind::Unavailable, std::generic_category().message(error)};
+    }
+}
+
+}  // namespace
+
+void Descriptor::close() {
+    if (fd_ >= 0) ::close(std::exchange(fd_, -1));
+}
+
+std::expected<File, FileProblem> File::open_beneath(const std::string& root, const std::string& path) {
+    // An embedded NUL would silently cut the name.
+    if (path.empty() || path.find('\0') != std::string::npos) {
+        return std::unexpected(FileProblem{FileProblem::Kind::Missing, "no such file"});
+    }
+    // The root is looked up each time: it may be a disk that was mounted after the start.
+    const Descriptor folder(::open(root.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    if (!folder) return std::unexpected(problem_of(errno, true));
+
+    // First without opening: already the opening of a device can rewind a tape or start a watchdog.
+    struct stat status{};
+    const Descriptor found = open_in(folder.get(), path.c_str(), O_PATH);
+    if (!found) return std::unexpected(problem_of(errno, false));
+    if (::fstat(found.get(), &status) != 0) return std::unexpected(problem_of(errno, false));
+    if (!S_ISREG(status.st_mode)) {
+        return std::unexpected(FileProblem{FileProblem::Kind::Forbidden, S_ISDIR(status.st_mode)
+                                                                             ? "it is a folder"
+                                                                             : "it is not a regular file"});
+    }
+    Descriptor file = open_in(folder.get(), path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY);
+    if (!file) return std::unexpected(problem_of(errno, false));
+    if (::fstat(file.get(), &status) != 0) return std::unexpected(problem_of(errno, false));
+    if (!S_ISREG(status.st_mode)) {
+        return std::unexpected(FileProblem{FileProblem::Kind::Forbidden, "it is not a regular file"});
+    }
+    return File(std::move(file), static_cast<std::uint64_t>(status.st_size));
+}
+
+std::ptrdiff_t File::read(std::span<const iovec> parts, std::uint64_t offset) const {
+    for (;;) {
+        const ssize_t count =
+            parts.size() == 1
+                ? ::pread(descriptor_.get(), parts[0].iov_base, parts[0].iov_len, static_cast<off_t>(offset))
+                : ::preadv(descriptor_.get(), parts.data(), static_cast<int>(parts.size()),
+                           static_cast<off_t>(offset));
+        if (count >= 0 || errno != EINTR) return count;
+    }
+}
+
+std::size_t raise_descriptor_limit(std::size_t wanted) {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return 0;
+    if (limit.rlim_cur < wanted) {
+        const rlim_t before = limit.rlim_cur;
+        limit.rlim_cur = std::min<rlim_t>(wanted, limit.rlim_max);
+        if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) limit.rlim_cur = before;
+    }
+    return static_cast<std::size_t>(limit.rlim_cur);
+}
+
+}  // namespace pomona::io

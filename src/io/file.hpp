@@ -1,0 +1,79 @@
+// Files opened beneath a root folder: no way out through `..`, absolute names or links, no devices, no FIFOs.
+#pragma once
+
+#include <pomona/base/bytes.hpp>
+
+#include <sys/uio.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace pomona::io {
+
+/// Owns a file descriptor.
+class Descriptor {
+  public:
+    Descriptor() = default;
+    explicit Descriptor(int fd) : fd_(fd) {}
+    Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+    Descriptor& operator=(Descriptor&& other) noexcept {
+        std::swap(fd_, other.fd_);
+        return *this;
+    }
+    Descriptor(const Descriptor&) = delete;
+    Descriptor& operator=(const Descriptor&) = delete;
+    ~Descriptor() { close(); }
+
+    [[nodiscard]] int get() const { return fd_; }
+    [[nodiscard]] explicit operator bool() const { return fd_ >= 0; }
+    void close();
+
+  private:
+    int fd_ = -1;
+};
+
+/// Why a file did not open.
+struct FileProblem {
+    enum class Kind : std::uint8_t {
+        Missing,      ///< no such file or folder
+        Forbidden,    ///< leads out of the root, is not a regular file, or may not be read
+        Unavailable,  ///< the machine's trouble: too many open files, disk error, old kernel
+    };
+    Kind kind = Kind::Missing;
+    std::string what;  ///< in words: "no such file"
+
+    friend bool operator==(const FileProblem&, const FileProblem&) = default;
+};
+
+/// A regular file, open for reading.
+class File {
+  public:
+    /// `path` is relative to the folder `root`. Links that stay beneath `root` are followed. Never waits for
+    /// the other end of a FIFO and never touches a device.
+    static std::expected<File, FileProblem> open_beneath(const std::string& root, const std::string& path);
+
+    /// Size when it was opened.
+    [[nodiscard]] std::uint64_t size() const { return size_; }
+    [[nodiscard]] int descriptor() const { return descriptor_.get(); }
+
+    /// Octets from `offset` on, spread over `parts` in order; the count read, less than asked only at the end
+    /// of the file, or -1 with errno.
+    [[nodiscard]] std::ptrdiff_t read(std::span<const iovec> parts, std::uint64_t offset) const;
+
+  private:
+    File(Descriptor descriptor, std::uint64_t size) : descriptor_(std::move(descriptor)), size_(size) {}
+
+    Descriptor descriptor_;
+    std::uint64_t size_ = 0;
+};
+
+/// Makes room for so many descriptors by raising the soft limit of the process as far as its hard limit
+/// allows. Returns the limit that holds now.
+std::size_t raise_descriptor_limit(std::size_t wanted);
+
+}  // namespace pomona::io
