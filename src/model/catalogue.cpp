@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <tuple>
 #include <unordered_map>
 
 namespace pomona::model {
@@ -59,9 +60,10 @@ void order_images(std::vector<NetBootImage>& images, std::span<const std::string
     const std::vector<std::size_t> ranks = pinned_ranks(images, pinned_order, problems);
     std::vector<std::size_t> order(images.size());
     for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
-    std::ranges::stable_sort(order, {}, [&](std::size_t i) {
+    // The position last keeps equal images as they were; the library's stable sort uses what C++20 took away.
+    std::ranges::sort(order, {}, [&](std::size_t i) {
         const bool pinned = ranks[i] < pinned_order.size();
-        return std::pair(ranks[i], pinned ? 0 : group_of(images[i]));
+        return std::tuple(ranks[i], pinned ? 0 : group_of(images[i]), i);
     });
     std::vector<NetBootImage> ordered;
     ordered.reserve(images.size());
