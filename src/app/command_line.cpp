@@ -171,7 +171,7 @@ Result<Command> probe(const Given& given) {
     const auto timeout =
         parsed(given, "timeout", &parse_timeout, "no time to wait", "use a number of seconds from 1 to 600");
     if (!timeout) return std::unexpected(timeout.error());
-    options.timeout = timeout->value_or(options.timeout);
+    if (*timeout) options.timeout = **timeout;
     options.json = given.has("json");
     return ProbeCommand{std::move(options)};
 }

@@ -5,6 +5,8 @@
 #include "app/probe_host.hpp"
 #include "app/server_survey.hpp"
 #include "app/tftp_download.hpp"
+#include "io/interfaces.hpp"
+#include "io/udp_port.hpp"
 
 #include <pomona/codec/dhcp.hpp>
 
@@ -14,11 +16,15 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <exception>
 #include <functional>
 #include <ostream>
 #include <random>
+#include <string_view>
 #include <utility>
+#include <variant>
+#include <vector>
 
 namespace pomona::app {
 
@@ -32,6 +38,7 @@ using std::chrono::milliseconds;
 
 constexpr std::uint16_t tftp_port = 69;
 constexpr std::uint16_t first_ephemeral_port = 49152;
+constexpr std::uint32_t ephemeral_ports = 16384;
 // Apple's tool waits 2, 4, 8, 16, 16 ... seconds between its tries.
 constexpr milliseconds first_wait{2000};
 constexpr milliseconds longest_wait{16000};
@@ -53,6 +60,10 @@ std::string size_text(std::uint64_t octets) {
     if (octets < 10'000) return fmt::format("{} bytes", octets);
     if (octets < 10'000'000) return fmt::format("{:.1f} kB", static_cast<double>(octets) / 1e3);
     return fmt::format("{:.1f} MB", static_cast<double>(octets) / 1e6);
+}
+
+std::string counted(std::uint64_t count, std::string_view one) {
+    return fmt::format("{} {}{}", count, one, count == 1 ? "" : "s");
 }
 
 class Sha256 {
@@ -96,17 +107,19 @@ class Probe {
   private:
     Result<void> steps() {
         if (auto done = open(); !done) return done;
-        if (auto done = options_.dhcp ? ask_for_address() : take_given_address(); !done) return done;
+        if (auto done = get_address(); !done) return done;
         if (auto done = list(); !done) return done;
-        if (options_.select == ProbeOptions::Select::none) return {};
+        if (std::holds_alternative<ProbeOptions::SelectNothing>(options_.selection)) return {};
         if (auto done = select(); !done) return done;
         if (!options_.download) return {};
         return download();
     }
 
     Result<void> open();
+    Result<void> get_address();
     Result<void> ask_for_address();
     Result<void> take_given_address();
+    Result<void> borrow_address();
     Result<void> list();
     Result<void> select();
     Result<void> download();
@@ -116,7 +129,7 @@ class Probe {
     Result<MenuEntry> choose() const;
 
     void say(const std::string& text) {
-        const double time = seconds_between(start_, Clock::now());
+        const double time = std::round(seconds_between(start_, Clock::now()) * 1000) / 1000;
         report_["log"].push_back({{"time", time}, {"text", text}});
         if (!options_.json) out_ << fmt::format("[{:8.3f}] {}\n", time, text) << std::flush;
     }
@@ -127,6 +140,9 @@ class Probe {
 
     std::uint32_t random_number() { return static_cast<std::uint32_t>(random_()); }
     base::MacAddress random_mac();
+    /// With this machine's address its kernel would answer what comes to the port with ICMP errors. False if
+    /// somebody has it, who then keeps the kernel quiet.
+    bool hold_port(std::uint16_t port);
 
     /// What a step makes of a datagram: go on waiting, or until when to gather.
     using Take = std::function<std::optional<milliseconds>(const codec::Datagram&)>;
@@ -141,6 +157,10 @@ class Probe {
     std::random_device random_;
     json report_ = {{"warnings", json::array()}, {"log", json::array()}};
 
+    io::Interface interface_;
+    /// Whether link address and IPv4 address are those of this machine.
+    bool borrows_ = false;
+    std::vector<io::HeldUdpPort> held_;
     std::optional<ProbeHost> host_;
     PlayedMac mac_;
     /// Who lent us the address.
@@ -157,12 +177,18 @@ base::MacAddress Probe::random_mac() {
 }
 
 Result<void> Probe::open() {
-    mac_.mac = options_.mac ? *options_.mac : random_mac();
+    for (io::Interface& interface : io::list_interfaces()) {
+        if (interface.name == options_.interface) interface_ = std::move(interface);
+    }
+    borrows_ = !options_.dhcp && !options_.address;
+    mac_.mac = options_.mac ? *options_.mac : (borrows_ ? interface_.mac : random_mac());
     mac_.model = options_.model;
     mac_.architecture = options_.architecture;
     mac_.reply_port = options_.reply_port;
-    mac_.filter = options_.filter;
-    auto host = ProbeHost::open(options_.interface, mac_.mac);
+    mac_.filter = options_.filter.value_or(std::vector<std::uint16_t>());
+    // One IPv4 address must not show up at two link addresses.
+    const base::MacAddress link = borrows_ ? interface_.mac : mac_.mac;
+    auto host = ProbeHost::open(options_.interface, link, link != interface_.mac);
     if (!host) return std::unexpected(host.error());
     host_.emplace(std::move(*host));
     report_["interface"] = options_.interface;
@@ -170,6 +196,12 @@ Result<void> Probe::open() {
     report_["class"] = mac_.vendor_class();
     say("a Mac on " + options_.interface + ": " + mac_.mac.text() + ", class " + mac_.vendor_class());
     return {};
+}
+
+Result<void> Probe::get_address() {
+    if (options_.dhcp) return ask_for_address();
+    if (options_.address) return take_given_address();
+    return borrow_address();
 }
 
 Result<bool> Probe::exchange(const std::string& name, const Message& request, std::uint16_t from_port,
@@ -256,10 +288,13 @@ Result<void> Probe::ask_for_address() {
 }
 
 Result<void> Probe::take_given_address() {
-    if (!options_.address) {
-        return base::fail("The probe has no address", {}, "give --dhcp or --address ADDRESS/PREFIX");
+    base::Ipv4Network network = *options_.address;
+    const Ipv4Address address = network.address();
+    if (network.prefix_length() == 32) {
+        const auto around = std::ranges::find_if(
+            interface_.addresses, [&](const base::Ipv4Network& own) { return own.contains(address); });
+        if (around != interface_.addresses.end()) network = {address, around->prefix_length()};
     }
-    const Ipv4Address address = options_.address->address();
     const auto holder = host_->who_has(address, address_check);
     if (!holder) return std::unexpected(holder.error());
     if (*holder) {
@@ -267,13 +302,34 @@ Result<void> Probe::take_given_address() {
                           "choose a free one");
     }
     mac_.address = address;
-    host_->set_address(*options_.address, options_.router);
-    say("address " + options_.address->text());
+    host_->set_address(network, options_.router);
+    say("address " + network.text());
     return {};
 }
 
+Result<void> Probe::borrow_address() {
+    if (interface_.addresses.empty()) {
+        return base::fail("The interface has no IPv4 address that the probe could use",
+                          "interface " + options_.interface, "give --dhcp or --address ADDRESS/BITS");
+    }
+    mac_.address = interface_.addresses.front().address();
+    host_->set_address(interface_.addresses.front(), options_.router);
+    hold_port(mac_.port());
+    say("address " + interface_.addresses.front().text() + ", that of this machine");
+    return {};
+}
+
+bool Probe::hold_port(std::uint16_t port) {
+    if (!borrows_) return true;
+    auto held = io::HeldUdpPort::hold(port);
+    if (!held) return false;
+    held_.push_back(std::move(*held));
+    return true;
+}
+
 void Probe::give_address_back() {
-    if (!dhcp_server_) return;
+    // With the interface's own MAC it was this machine's lease too.
+    if (!dhcp_server_ || mac_.mac == interface_.mac) return;
     const base::Endpoint to{*dhcp_server_, codec::bootp_server_port};
     // A courtesy: without it the lease just runs out.
     if (host_->send(codec::bootp_client_port, to, dhcp_release(mac_, random_number(), *dhcp_server_))) {
@@ -290,26 +346,26 @@ Result<void> Probe::list() {
         for (const std::uint16_t attributes : mac_.filter) request += fmt::format(" 0x{:04x}", attributes);
     }
     say(request);
-    const auto answered = exchange(
-        "LIST", list_request(mac_, xid), mac_.port(),
-        [&](const codec::Datagram& datagram) -> std::optional<milliseconds> {
-            auto answer = read_list_answer(datagram, mac_, xid);
-            if (!answer) {
-                if (survey_.add(answer.error())) {
-                    say("an answer from " + answer.error().from.text() +
-                        " that a Mac drops: " + answer.error().why);
-                }
-                return std::nullopt;
-            }
-            say(fmt::format(
-                "ACK[LIST] from {}: priority {}, default {}, {}{} images, {} bytes", answer->server.text(),
-                answer->priority ? std::to_string(*answer->priority) : "missing",
-                answer->default_image ? answer->default_image->text() : "missing",
-                answer->selected_image ? "remembers " + answer->selected_image->text() + ", " : "",
-                answer->images.size(), answer->payload_octets));
-            survey_.add(std::move(*answer));
-            return options_.gather;
-        });
+    const auto answered =
+        exchange("LIST", list_request(mac_, xid), mac_.port(),
+                 [&](const codec::Datagram& datagram) -> std::optional<milliseconds> {
+                     auto answer = read_list_answer(datagram, mac_, xid);
+                     if (!answer) {
+                         if (survey_.add(answer.error())) {
+                             say("an answer from " + answer.error().from.text() +
+                                 " that a Mac drops: " + answer.error().why);
+                         }
+                         return std::nullopt;
+                     }
+                     say(fmt::format(
+                         "ACK[LIST] from {}: priority {}, default {}, {}{}, {} bytes", answer->server.text(),
+                         answer->priority ? std::to_string(*answer->priority) : "missing",
+                         answer->default_image ? answer->default_image->text() : "missing",
+                         answer->selected_image ? "remembers " + answer->selected_image->text() + ", " : "",
+                         counted(answer->images.size(), "image"), answer->payload_octets));
+                     survey_.add(std::move(*answer));
+                     return options_.gather;
+                 });
     if (!answered) return std::unexpected(answered.error());
     show_menu();
     for (const std::string& warning : survey_.warnings()) warn(warning);
@@ -365,12 +421,13 @@ void Probe::show_menu() {
 }
 
 Result<MenuEntry> Probe::choose() const {
-    if (options_.select == ProbeOptions::Select::unattended) {
+    const auto* id = std::get_if<base::BootImageId>(&options_.selection);
+    if (id == nullptr) {
         if (auto entry = survey_.unattended_choice()) return std::move(*entry);
         return base::fail("No server names a default image", "--select default", "name one: --select ID");
     }
-    if (auto entry = survey_.find(options_.image)) return std::move(*entry);
-    return base::fail("No server offers the image", "--select " + options_.image.text());
+    if (auto entry = survey_.find(*id)) return std::move(*entry);
+    return base::fail("No server offers the image", "--select " + id->text());
 }
 
 Result<void> Probe::select() {
@@ -433,7 +490,10 @@ Result<void> Probe::select() {
 Result<void> Probe::download() {
     if (boot_->file.empty()) return base::fail("There is no boot file to fetch");
     const Ipv4Address server = boot_->tftp_server.is_zero() ? boot_->server : boot_->tftp_server;
-    const auto own_port = static_cast<std::uint16_t>(first_ephemeral_port + random_number() % 16000);
+    std::uint16_t own_port = 0;
+    do {
+        own_port = static_cast<std::uint16_t>(first_ephemeral_port + random_number() % ephemeral_ports);
+    } while (!hold_port(own_port));
     Sha256 hash;
     TftpDownload transfer(boot_->file, {.blksize = options_.blksize, .windowsize = options_.windowsize},
                           [&](base::Bytes piece) { hash.add(piece); });
@@ -489,10 +549,11 @@ Result<void> Probe::download() {
     if (transfer.failure()) return std::unexpected(*transfer.failure());
     const std::string sha256 = hash.finish();
     report_["download"]["sha256"] = sha256;
-    say(fmt::format("{} in {:.3f} s, {:.1f} MB/s, blocks of {}, window {}, {} misplaced packets, {} silences",
-                    size_text(transfer.octets()), seconds,
-                    seconds > 0 ? static_cast<double>(transfer.octets()) / seconds / 1e6 : 0.0,
-                    transfer.blksize(), transfer.windowsize(), transfer.misplaced(), transfer.silences()));
+    say(fmt::format(
+        "{} in {:.3f} s, {:.1f} MB/s, blocks of {}, window {}, {}, {}", size_text(transfer.octets()), seconds,
+        seconds > 0 ? static_cast<double>(transfer.octets()) / seconds / 1e6 : 0.0, transfer.blksize(),
+        transfer.windowsize(), counted(transfer.misplaced(), "misplaced packet"),
+        counted(transfer.silences(), "silence")));
     say("SHA-256 " + sha256);
     return {};
 }

@@ -28,12 +28,13 @@ constexpr int ring_bytes = 16 << 20;
 
 }  // namespace
 
-base::Result<ProbeHost> ProbeHost::open(const std::string& interface, base::MacAddress mac) {
+base::Result<ProbeHost> ProbeHost::open(const std::string& interface, base::MacAddress mac,
+                                        bool promiscuous) {
     const io::FramePort::Options options{
         .filter = "(ether dst " + mac.text() + " or ether broadcast) and (arp or udp)",
         .ring_bytes = ring_bytes,
         .snapshot_bytes = longest_frame,
-        .promiscuous = true};
+        .promiscuous = promiscuous};
     auto port = io::FramePort::open(interface, options);
     if (!port) return std::unexpected(port.error());
     return ProbeHost(std::move(*port), mac);

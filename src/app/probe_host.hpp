@@ -29,9 +29,9 @@ class ProbeHost {
         std::vector<std::uint8_t> frame;
     };
 
-    static base::Result<ProbeHost> open(const std::string& interface, base::MacAddress mac);
+    /// Sends from and listens to this link address; promiscuous unless it is the interface's.
+    static base::Result<ProbeHost> open(const std::string& interface, base::MacAddress mac, bool promiscuous);
 
-    [[nodiscard]] base::MacAddress mac() const { return mac_; }
     /// From now on the host answers ARP for the address. Router: for what lies outside the network.
     void set_address(base::Ipv4Network network, std::optional<base::Ipv4Address> router);
     /// Asks the link who has the address; who answered, or nothing within `wait`.

@@ -19,13 +19,15 @@ struct ProbeOptions {
     struct SelectDefault {};
     using Selection = std::variant<SelectNothing, SelectDefault, base::BootImageId>;
 
-    std::string interface;                ///< never empty
-    std::optional<base::MacAddress> mac;  ///< none: that of the interface
+    std::string interface;  ///< never empty
+    /// The Mac's. None: a random, locally administered one, or the interface's when its address is used too.
+    std::optional<base::MacAddress> mac;
     std::string model = "iMac12,1";
     std::string architecture = "i386";  ///< as in the class string: i386 or ppc
-    /// Lease an address first. Exclusive with `address`.
+    /// Lease an address first, and give it back at the end. Exclusive with `address`.
     bool dhcp = false;
-    /// The Mac's own address and network; none (and no dhcp): the first of the interface.
+    /// The Mac's own address and network; none (and no dhcp): the first of the interface. Without a prefix
+    /// (/32) that of the interface's network around it counts.
     std::optional<base::Ipv4Network> address;
     /// Where packets for other networks go; none: what DHCP said, or nowhere.
     std::optional<base::Ipv4Address> router;
@@ -34,7 +36,13 @@ struct ProbeOptions {
     std::optional<std::vector<std::uint16_t>> filter;
     Selection selection = SelectNothing{};
     bool download = false;  ///< only together with a selection
-    std::chrono::seconds timeout{3};
+    /// How long each step waits for a first answer.
+    std::chrono::milliseconds timeout{3000};
+    /// How long answers of more servers are gathered after the first; firmware takes 2 to 4 seconds.
+    std::chrono::milliseconds gather{2000};
+    /// What the TFTP request asks for.
+    std::uint16_t blksize = 1456;
+    std::uint16_t windowsize = 16;
     bool json = false;
 };
 

@@ -32,7 +32,8 @@ constexpr std::array probe_flags{
          .completes = Completes::interface},
     Flag{.name = "mac",
          .value_name = "MAC",
-         .help = "the MAC address to play; otherwise that of the interface",
+         .help =
+             "the MAC address to play; otherwise a random one, or the interface's together with its address",
          .example = "40:6c:8f:37:95:27"},
     Flag{.name = "model",
          .value_name = "MODEL",
@@ -45,11 +46,11 @@ constexpr std::array probe_flags{
          .completes = Completes::choices,
          .choices = "i386|ppc"},
     Flag{.name = "dhcp", .value_name = "", .help = "lease an address first, as a Mac does"},
-    Flag{.name = "address",
-         .value_name = "ADDRESS/BITS",
-         .help =
-             "the address to use, with the length of its network's prefix; otherwise that of the interface",
-         .example = "10.0.1.50/24"},
+    Flag{
+        .name = "address",
+        .value_name = "ADDRESS/BITS",
+        .help = "the address to use, with the length of its network's prefix; otherwise that of this machine",
+        .example = "10.0.1.50/24"},
     Flag{.name = "router",
          .value_name = "ADDRESS",
          .help = "the router to servers on other networks",

@@ -347,33 +347,34 @@ class TreeReader {
         PlistDict dict;
         std::unordered_set<std::string> seen;
         std::optional<std::string> key;
+        pugi::xml_node key_node;
+        const auto without_value = [&] {
+            return fail(key_node, "the key " + quoted(*key) + " has no value", "write a value behind it");
+        };
         for (const pugi::xml_node child : node.children()) {
             if (child.type() != pugi::node_element) {
                 if (is_blank(child)) continue;
                 return fail(child, "text stands between the entries of a dictionary", "put it into <string>");
             }
-            const bool is_key = std::string_view(child.name()) == "key";
-            if (is_key == key.has_value()) {
-                return fail(child,
-                            is_key ? "the key " + quoted(*key) + " has no value" : "a value has no key",
-                            "write <key>...</key> before each value");
-            }
-            if (is_key) {
+            if (std::string_view(child.name()) == "key") {
+                if (key) return without_value();
                 auto text = content(child);
                 if (!text) return std::unexpected(text.error());
                 if (!seen.insert(*text).second) {
                     return fail(child, "the key " + quoted(*text) + " stands twice", "remove one of them");
                 }
                 key = std::move(*text);
+                key_node = child;
                 continue;
             }
+            if (!key) return fail(child, "a value has no key", "write <key>...</key> before it");
             const PathStep step(path_, (path_.empty() ? "" : ".") + std::string(base::cut_utf8(*key, 60)));
             auto item = value(child, depth + 1);
             if (!item) return item;
             dict.add(std::move(*key), std::move(*item));
             key.reset();
         }
-        if (key) return fail(node, "the key " + quoted(*key) + " has no value", "write a value behind it");
+        if (key) return without_value();
         return PlistValue(std::move(dict));
     }
 

@@ -1,7 +1,10 @@
 """What went over a cable: tcpdump records it, tshark reads it, and nothing in it may be malformed."""
 
+import os
 import signal
 import subprocess
+
+import lab
 
 
 class Capture:
@@ -10,12 +13,18 @@ class Capture:
     def __init__(self, namespace, interface, name="capture", expression="udp or icmp or arp"):
         self.path = namespace.lab.path("logs", f"{name}.pcap")
         self._namespace = namespace
+        self._interface = interface
+        # Marks the end of the recording: an Ethernet type set aside for experiments.
+        expression = f"({expression}) or ether proto 0x88b5" if expression else ""
         self._tcpdump = namespace.start("tcpdump", "--immediate-mode", "-U", "-n", "-s", "2000", "-B", "16384", "-Z", "root", "-i", interface, "-w",
-                                        self.path, *([expression] if expression else []), name=f"tcpdump-{name}")
+                                        self.path, expression, name=f"tcpdump-{name}")
         self._tcpdump.wait_for("listening on")
 
     def stop(self):
-        """Ends the recording; returns the file."""
+        """Ends the recording once everything up to now is in the file; returns the file."""
+        mark = b"end of " + os.urandom(16)
+        self._namespace.send_frame(self._interface, bytes(12) + b"\x88\xb5" + mark + bytes(30))
+        lab.eventually(lambda: mark in self.path.read_bytes(), "tcpdump to catch up", 20)
         self._tcpdump.stop(signal.SIGINT)
         return self.path
 

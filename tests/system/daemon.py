@@ -74,13 +74,18 @@ class Pomona:
                           *arguments]
         for interface in interfaces:
             self.arguments += ["--interface", interface]
+        empty = namespace.lab.path("empty.conf")
+        empty.touch()
+        # A server installed on this host keeps its own settings to itself.
+        self.environment = dict(lab.ENVIRONMENT, POMONA_CONFIG=str(empty))
         self.process = None
         self._starts = 0
 
     def start(self, ready=True):
         """Starts serving and waits until it says so."""
         self._starts += 1
-        self.process = self.namespace.start(PROGRAM, "serve", *self.arguments, name=f"{self.name}-{self._starts}")
+        self.process = self.namespace.start(PROGRAM, "serve", *self.arguments, name=f"{self.name}-{self._starts}",
+                                            env=self.environment)
         if ready:
             self.process.wait_for(r"\bserving\b")
         return self
@@ -102,11 +107,11 @@ class Pomona:
     def command(self, *arguments, check=True):
         """Another subcommand of the program, on the same machine and with the same control socket and state."""
         return self.namespace.run(PROGRAM, *arguments, "--control-socket", str(self.control), "--state-dir",
-                                  str(self.state), check=check)
+                                  str(self.state), check=check, env=self.environment)
 
     def machines(self):
         """What `machine list --json` says."""
-        return json.loads(self.command("machine", "list", "--json").stdout)
+        return json.loads(self.command("machine", "list", "--json").stdout)["machines"]
 
 
 def sha256(data):

@@ -31,6 +31,10 @@ _numbers = itertools.count(1)
 PATIENCE = float(os.environ.get("POMONA_TEST_PATIENCE", "1"))
 
 
+# Pomona reads POMONA_* variables as settings; those that are meant for the tests, or for a server on this host, are not.
+ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("POMONA_")}
+
+
 def eventually(question, what, seconds=10, pause=0.02):
     """Asks until the answer is true and returns it; fails with `what` when time is up."""
     deadline = time.monotonic() + seconds * PATIENCE
@@ -43,14 +47,9 @@ def eventually(question, what, seconds=10, pause=0.02):
         time.sleep(pause)
 
 
-def outside():
-    """The environment without the tests' own variables: to the daemon every POMONA_* is a setting."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("POMONA_")}
-
-
 def _run(*command, check=True, stdin=None, timeout=60, env=None):
     done = subprocess.run([str(part) for part in command], input=stdin, capture_output=True, text=True,
-                          timeout=timeout * PATIENCE, env=outside() if env is None else env)
+                          timeout=timeout * PATIENCE, env=env or ENVIRONMENT)
     if check and done.returncode != 0:
         raise AssertionError(f"{' '.join(map(str, command))} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
     return done
@@ -66,8 +65,7 @@ class Process:
         self._log = open(folder / f"{name}.log", "w", encoding="utf-8")
         self._log.write("$ " + " ".join(map(str, command)) + "\n")
         self._popen = subprocess.Popen([str(part) for part in command], stdin=subprocess.DEVNULL,
-                                       stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                                       env=outside() if env is None else env,
+                                       stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=env or ENVIRONMENT,
                                        start_new_session=True)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()

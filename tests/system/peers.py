@@ -2,7 +2,8 @@
 
 import ipaddress
 import json
-import os
+
+import lab
 
 
 def _folder(namespace, name):
@@ -66,7 +67,7 @@ def kea_dhcp4(namespace, interface, network="10.0.1.0/24", first=100, last=199):
         }],
         "loggers": [{"name": "kea-dhcp4", "output_options": [{"output": "stdout", "flush": True}], "severity": "INFO"}],
     }}), encoding="ascii")
-    env = dict(os.environ, KEA_PIDFILE_DIR=str(folder), KEA_LOCKFILE_DIR=str(folder),
+    env = dict(lab.ENVIRONMENT, KEA_PIDFILE_DIR=str(folder), KEA_LOCKFILE_DIR=str(folder),
                KEA_LOGGER_DESTINATION="stdout")
     process = namespace.start("kea-dhcp4", "-c", config, env=env)
     process.wait_for("DHCP4_STARTED")

@@ -56,7 +56,7 @@ class Port69Test(daemon.ServerTestCase):
             self.assertEqual(mac.select(seen.server, seen.default).selected, seen.default)
 
     def test_external_tftp_is_no_reason_to_warn(self):
-        server = daemon.serve(self, self.lan, arguments=("--tftp", "external"))
+        server = daemon.serve(self, self.lan, arguments=("--tftp", "external", "--tftp-root", str(self.lab.path("images", "x").parent)))
         with server.namespace.udp_socket("0.0.0.0", 69):
             server.start()
             mac = virtual_mac.new(self.lab, self.lan)

@@ -9,8 +9,8 @@ import threading
 
 
 class VlanDevice:
-    """An interface that tags and untags, such as eth0.5: the kernel's own where it has one, else one made of a TAP
-    device and two threads that add and remove the tag."""
+    """An interface that tags and untags, such as eth0.5: the kernel's own where it has one, else one made of
+    a veth pair and two threads that add and remove the tag."""
 
     def __init__(self, namespace, parent, number):
         self.name = f"{parent}.{number}"
@@ -21,7 +21,7 @@ class VlanDevice:
         namespace.ip("link", "set", self.name, "up")
 
     def _imitate(self, namespace, parent, number):
-        # A veth pair of which the far end is private to the two threads behaves like the TAP device and needs no ioctl.
+        # The far end of the pair belongs to the two threads alone.
         inner = f"tag{number}"
         namespace.ip("link", "add", self.name, "type", "veth", "peer", "name", inner)
         namespace.ip("link", "set", self.name, "address", namespace.mac(parent))
@@ -67,9 +67,7 @@ class VlanDevice:
 
 def _complete_checksums(namespace, interface):
     """Makes the kernel fill in checksums itself: the threads would pass on a frame that still waits for its own."""
-    value = struct.pack("II", 0x17, 0)  # ETHTOOL_STXCSUM, off
+    value = ctypes.create_string_buffer(struct.pack("II", 0x17, 0), 8)  # ETHTOOL_STXCSUM, off
+    request = struct.pack("16sP16x", interface.encode(), ctypes.addressof(value))
     with namespace.entered(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
-        holder = bytearray(value)
-        pointer = (ctypes.c_char * len(holder)).from_buffer(holder)
-        request = struct.pack("16sP16x", interface.encode(), ctypes.addressof(pointer))
         fcntl.ioctl(any_socket, 0x8946, request)  # SIOCETHTOOL
