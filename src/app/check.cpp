@@ -136,6 +136,7 @@ void append(std::vector<Finding>& all, std::vector<Finding> more) {
 
 std::vector<Finding> check_interfaces(const servers::InterfaceChoice& choice) {
     std::vector<Finding> findings;
+    findings.reserve(choice.taken.size() + choice.refused.size() + 1);
     for (const io::Interface& interface : choice.taken) {
         findings.push_back({Severity::ok,
                             "interface " + interface.name,
@@ -226,6 +227,7 @@ std::vector<Finding> check_privileges(bool is_root, const Capabilities& capabili
 
 std::vector<Finding> check_folders(const Settings& settings, const Account& account) {
     std::vector<Finding> findings;
+    findings.reserve(settings.image_roots.size() + 3);
     for (const ImageRoot& root : settings.image_roots) {
         findings.push_back(check_readable("image-root " + root.name, root.path, account));
     }
@@ -253,6 +255,7 @@ bool input_is_dropped(std::string_view nft_listing) {
 
 std::vector<Finding> check_host(const Settings& settings, const ImageCheck& images) {
     std::vector<Finding> findings;
+    findings.reserve(settings.sources.size());
     for (const auto& [name, source] : settings.sources) {
         findings.push_back({Severity::ok, "setting " + name, "from " + source, {}});
     }

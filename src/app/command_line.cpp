@@ -104,7 +104,7 @@ Result<Command> probe(const Given& given) {
     if (interface == nullptr) {
         return fail("it is missing", flag_place("interface"), "name the network, as in --interface eth0");
     }
-    if (const auto named = find_setting("interface"); named != nullptr) {
+    if (const Setting* named = find_setting("interface"); named != nullptr) {
         Settings scratch;
         if (const Result<void> fits = named->assign(scratch, *interface); !fits) {
             return fail(fits.error().what, flag_place("interface"), fits.error().remedy);

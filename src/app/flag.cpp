@@ -10,7 +10,6 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
-#include <numeric>
 #include <optional>
 #include <set>
 
@@ -74,7 +73,7 @@ base::Result<std::vector<std::string>> normalised(std::span<const std::string> a
 std::size_t edit_distance(std::string_view a, std::string_view b) {
     std::vector<std::size_t> before_last;
     std::vector<std::size_t> last(b.size() + 1);
-    std::iota(last.begin(), last.end(), std::size_t{0});
+    for (std::size_t j = 0; j < last.size(); ++j) last[j] = j;
     for (std::size_t i = 1; i <= a.size(); ++i) {
         std::vector<std::size_t> row(b.size() + 1, i);
         for (std::size_t j = 1; j <= b.size(); ++j) {

@@ -11,6 +11,7 @@
 #include <sstream>
 #include <string_view>
 #include <system_error>
+#include <utility>
 
 namespace pomona::app {
 
@@ -94,7 +95,8 @@ std::vector<PortHolder> udp_port_holders(std::uint16_t port, const std::string& 
         }
     }
     for (const auto& [inode, address] : unseen) holders.push_back({{}, 0, address});
-    std::ranges::stable_sort(holders, {}, &PortHolder::pid);
+    std::ranges::sort(holders, {},
+                      [](const PortHolder& holder) { return std::pair(holder.pid, holder.address); });
     return holders;
 }
 

@@ -59,7 +59,7 @@ Result<std::uint32_t> bytes(const std::string& text) {
     std::string_view digits = text;
     std::uint64_t unit = 1;
     if (!digits.empty() && (digits.back() == 'K' || digits.back() == 'k')) unit = 1024;
-    if (!digits.empty() && (digits.back() == 'M' || digits.back() == 'm')) unit = 1024 * 1024;
+    if (!digits.empty() && (digits.back() == 'M' || digits.back() == 'm')) unit = std::uint64_t{1024} * 1024;
     if (unit != 1) digits.remove_suffix(1);
     std::uint64_t value = 0;
     const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);

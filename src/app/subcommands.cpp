@@ -208,6 +208,7 @@ const Subcommand* find_subcommand(std::string_view name) {
 
 std::vector<std::string_view> subcommand_names() {
     std::vector<std::string_view> names;
+    names.reserve(table.size());
     for (const Subcommand& subcommand : table) names.push_back(subcommand.name);
     return names;
 }

@@ -6,6 +6,7 @@
 #include <spdlog/sinks/sink.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cerrno>
@@ -21,7 +22,7 @@ namespace pomona::servers {
 
 namespace {
 
-constexpr std::size_t batch_bytes = 64 * 1024;
+constexpr std::size_t batch_bytes = std::size_t{64} * 1024;
 /// A reader that does not take our lines for this long loses them: answering Macs comes first.
 constexpr int patience_milliseconds = 100;
 
@@ -163,11 +164,7 @@ constexpr std::array<bool, 256> plain_octets = [] {
 }();
 
 bool is_plain(std::string_view text) {
-    if (text.empty()) return false;
-    for (const char c : text) {
-        if (!plain_octets[static_cast<unsigned char>(c)]) return false;
-    }
-    return true;
+    return !text.empty() && std::ranges::all_of(text, [](unsigned char c) { return plain_octets[c]; });
 }
 
 void append_key(Buffer& buffer, std::string_view key) {
@@ -304,9 +301,10 @@ class LineSink : public spdlog::sinks::sink {
                 bytes.remove_prefix(static_cast<std::size_t>(written));
                 continue;
             }
-            if (errno == EINTR) continue;
+            const int error = written == 0 ? EIO : errno;
+            if (error == EINTR) continue;
             pollfd ready{descriptor, POLLOUT, 0};
-            if (errno != EAGAIN || ::poll(&ready, 1, patience_milliseconds) <= 0) {
+            if (error != EAGAIN || ::poll(&ready, 1, patience_milliseconds) <= 0) {
                 return bytes.size() == whole;
             }
         }
@@ -364,8 +362,8 @@ void log_event(Level level, std::string_view event, std::initializer_list<Field>
         Buffer body;
         render(body, log().sink->format(), event, fields);
         log().logger.log(spdlog_level(level), spdlog::string_view_t(body.data(), body.size()));
-    } catch (const std::bad_alloc&) {
-        return;  // A log line is not worth the process.
+    } catch (...) {
+        return;  // Out of memory: a log line is not worth the process.
     }
 }
 
