@@ -111,7 +111,7 @@ class Pomona:
 
     def machines(self):
         """What `machine list --json` says."""
-        return json.loads(self.command("machine", "list", "--json").stdout)
+        return json.loads(self.command("machine", "list", "--json").stdout)["machines"]
 
 
 def sha256(data):
