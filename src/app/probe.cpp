@@ -16,10 +16,12 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <exception>
 #include <functional>
 #include <ostream>
 #include <random>
+#include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -58,6 +60,10 @@ std::string size_text(std::uint64_t octets) {
     if (octets < 10'000) return fmt::format("{} bytes", octets);
     if (octets < 10'000'000) return fmt::format("{:.1f} kB", static_cast<double>(octets) / 1e3);
     return fmt::format("{:.1f} MB", static_cast<double>(octets) / 1e6);
+}
+
+std::string counted(std::uint64_t count, std::string_view one) {
+    return fmt::format("{} {}{}", count, one, count == 1 ? "" : "s");
 }
 
 class Sha256 {
@@ -123,7 +129,7 @@ class Probe {
     Result<MenuEntry> choose() const;
 
     void say(const std::string& text) {
-        const double time = seconds_between(start_, Clock::now());
+        const double time = std::round(seconds_between(start_, Clock::now()) * 1000) / 1000;
         report_["log"].push_back({{"time", time}, {"text", text}});
         if (!options_.json) out_ << fmt::format("[{:8.3f}] {}\n", time, text) << std::flush;
     }
@@ -340,26 +346,26 @@ Result<void> Probe::list() {
         for (const std::uint16_t attributes : mac_.filter) request += fmt::format(" 0x{:04x}", attributes);
     }
     say(request);
-    const auto answered = exchange(
-        "LIST", list_request(mac_, xid), mac_.port(),
-        [&](const codec::Datagram& datagram) -> std::optional<milliseconds> {
-            auto answer = read_list_answer(datagram, mac_, xid);
-            if (!answer) {
-                if (survey_.add(answer.error())) {
-                    say("an answer from " + answer.error().from.text() +
-                        " that a Mac drops: " + answer.error().why);
-                }
-                return std::nullopt;
-            }
-            say(fmt::format(
-                "ACK[LIST] from {}: priority {}, default {}, {}{} images, {} bytes", answer->server.text(),
-                answer->priority ? std::to_string(*answer->priority) : "missing",
-                answer->default_image ? answer->default_image->text() : "missing",
-                answer->selected_image ? "remembers " + answer->selected_image->text() + ", " : "",
-                answer->images.size(), answer->payload_octets));
-            survey_.add(std::move(*answer));
-            return options_.gather;
-        });
+    const auto answered =
+        exchange("LIST", list_request(mac_, xid), mac_.port(),
+                 [&](const codec::Datagram& datagram) -> std::optional<milliseconds> {
+                     auto answer = read_list_answer(datagram, mac_, xid);
+                     if (!answer) {
+                         if (survey_.add(answer.error())) {
+                             say("an answer from " + answer.error().from.text() +
+                                 " that a Mac drops: " + answer.error().why);
+                         }
+                         return std::nullopt;
+                     }
+                     say(fmt::format(
+                         "ACK[LIST] from {}: priority {}, default {}, {}{}, {} bytes", answer->server.text(),
+                         answer->priority ? std::to_string(*answer->priority) : "missing",
+                         answer->default_image ? answer->default_image->text() : "missing",
+                         answer->selected_image ? "remembers " + answer->selected_image->text() + ", " : "",
+                         counted(answer->images.size(), "image"), answer->payload_octets));
+                     survey_.add(std::move(*answer));
+                     return options_.gather;
+                 });
     if (!answered) return std::unexpected(answered.error());
     show_menu();
     for (const std::string& warning : survey_.warnings()) warn(warning);
@@ -543,10 +549,11 @@ Result<void> Probe::download() {
     if (transfer.failure()) return std::unexpected(*transfer.failure());
     const std::string sha256 = hash.finish();
     report_["download"]["sha256"] = sha256;
-    say(fmt::format("{} in {:.3f} s, {:.1f} MB/s, blocks of {}, window {}, {} misplaced packets, {} silences",
-                    size_text(transfer.octets()), seconds,
-                    seconds > 0 ? static_cast<double>(transfer.octets()) / seconds / 1e6 : 0.0,
-                    transfer.blksize(), transfer.windowsize(), transfer.misplaced(), transfer.silences()));
+    say(fmt::format(
+        "{} in {:.3f} s, {:.1f} MB/s, blocks of {}, window {}, {}, {}", size_text(transfer.octets()), seconds,
+        seconds > 0 ? static_cast<double>(transfer.octets()) / seconds / 1e6 : 0.0, transfer.blksize(),
+        transfer.windowsize(), counted(transfer.misplaced(), "misplaced packet"),
+        counted(transfer.silences(), "silence")));
     say("SHA-256 " + sha256);
     return {};
 }

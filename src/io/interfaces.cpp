@@ -161,7 +161,6 @@ void take_link(const Message& message, std::map<unsigned, Interface>& links) {
 
 struct FoundAddress {
     unsigned index = 0;
-    bool secondary = false;
     base::Ipv4Network network;
 };
 
@@ -169,18 +168,16 @@ void take_address(const Message& message, std::vector<FoundAddress>& addresses) 
     if (message.type != RTM_NEWADDR || message.payload.size() < sizeof(ifaddrmsg)) return;
     const auto header = value_at<ifaddrmsg>(message.payload);
     if (header.ifa_family != AF_INET) return;
-    std::uint32_t flags = header.ifa_flags;
     std::array<std::uint8_t, 4> octets{};
     base::Bytes rest = message.payload.subspan(aligned(sizeof header));
     Attribute attribute;
     while (next_attribute(rest, attribute)) {
         // IFA_ADDRESS is the other side's on a point-to-point link; IFA_LOCAL is always ours.
         if (attribute.type == IFA_LOCAL) octets = value_at<std::array<std::uint8_t, 4>>(attribute.value);
-        if (attribute.type == IFA_FLAGS) flags = value_at<std::uint32_t>(attribute.value);
     }
-    addresses.push_back({header.ifa_index, (flags & IFA_F_SECONDARY) != 0,
-                         base::Ipv4Network(base::Ipv4Address(octets[0], octets[1], octets[2], octets[3]),
-                                           header.ifa_prefixlen)});
+    addresses.push_back(
+        {header.ifa_index, base::Ipv4Network(base::Ipv4Address(octets[0], octets[1], octets[2], octets[3]),
+                                             header.ifa_prefixlen)});
 }
 
 }  // namespace
@@ -198,8 +195,7 @@ std::vector<Interface> list_interfaces() {
         const Dumped second =
             dump(descriptor, RTM_GETADDR, [&](const Message& message) { take_address(message, addresses); });
         if (second == Dumped::failed) break;
-        std::stable_partition(addresses.begin(), addresses.end(),
-                              [](const FoundAddress& address) { return !address.secondary; });
+        // The kernel lists each interface's primary addresses first.
         for (const FoundAddress& address : addresses) {
             if (const auto link = links.find(address.index); link != links.end()) {
                 link->second.addresses.push_back(address.network);

@@ -11,6 +11,8 @@ using Kind = TftpStep::Kind;
 /// A duplicate ACK that means a lost first block of a window cannot be told from one that the network copied.
 /// After this long without progress it is taken for a loss.
 constexpr auto least_patience_with_duplicates = std::chrono::milliseconds(3);
+/// A client that repeats the same ACK for ever gets no more than this.
+constexpr unsigned most_hastenings = 4;
 
 }  // namespace
 
@@ -24,6 +26,7 @@ TftpTransfer::TftpTransfer(bool with_oack, std::uint16_t windowsize, std::option
 }
 
 TftpStep TftpTransfer::start(Time now) {
+    last_heard_ = now;
     last_progress_ = now;
     if (!awaits_oack_ack_) return send_window(now, false);
     measurable_ = true;
@@ -42,17 +45,13 @@ TftpStep TftpTransfer::on_ack(std::uint16_t block, Time now) {
     }
     const std::uint64_t before = base_ - 1;
     const auto ahead = static_cast<std::uint16_t>(block - static_cast<std::uint16_t>(before));
+    if (before + ahead > high_) return {};  // of a block long past, or never sent
+    last_heard_ = now;
     if (ahead == 0) {
         // Never resend here: every duplicate would be answered by a duplicate, for the rest of the file.
-        if (!hastened_ && repeats_ == 0 && !timing_.asked_timeout && acknowledged_ && smoothed_) {
-            hastened_ = true;
-            const Time nearer = sent_at_ + std::max<Duration>(2 * *smoothed_, least_patience_with_duplicates);
-            early_ = nearer < deadline_;
-            if (early_) deadline_ = nearer;
-        }
+        if (acknowledged_) hasten();
         return {};
     }
-    if (before + ahead > high_) return {};  // of a block long past, or never sent
     progress(now);
     base_ = before + ahead + 1;
     if (last_ && base_ > *last_) {
@@ -61,12 +60,19 @@ TftpStep TftpTransfer::on_ack(std::uint16_t block, Time now) {
     }
     // Less than the window: the client misses a block, so the window starts anew behind what it has (RFC
     // 7440).
-    return send_window(now, base_ <= high_);
+    const bool gap = base_ <= high_;
+    if (gap && now - sent_at_ < quickest_) {
+        // This ACK cannot be about what went out last. Some clients acknowledge every block that they did not
+        // expect; a window for each would be a flood.
+        hasten();
+        return {};
+    }
+    return send_window(now, gap);
 }
 
 TftpStep TftpTransfer::on_time(Time now) {
     if (finished_ || now < deadline_) return {};
-    if (now - last_progress_ >= timing_.give_up) {
+    if (now - last_heard_ >= timing_.give_up || now - last_progress_ >= 4 * timing_.give_up) {
         finished_ = true;
         return {Kind::GiveUp, 0, 0};
     }
@@ -77,7 +83,7 @@ TftpStep TftpTransfer::on_time(Time now) {
         ++retransmissions_;
         measurable_ = false;
         sent_at_ = now;
-        deadline_ = std::min(now + timeout(), last_progress_ + timing_.give_up);
+        deadline_ = next_deadline(now);
         return {Kind::SendOack, 0, 0};
     }
     return send_window(now, true);
@@ -103,7 +109,7 @@ TftpStep TftpTransfer::send_window(Time now, bool again) {
     high_ = std::max(high_, end - 1);
     measurable_ = !again;
     sent_at_ = now;
-    deadline_ = std::min(now + timeout(), last_progress_ + timing_.give_up);
+    deadline_ = next_deadline(now);
     return {Kind::SendBlocks, base_, static_cast<std::uint32_t>(end - base_)};
 }
 
@@ -115,18 +121,34 @@ void TftpTransfer::progress(Time now) {
         repeats_ = 0;
     }
     acknowledged_ = true;
-    hastened_ = false;
+    hastenings_ = 0;
     early_ = false;
+    last_heard_ = now;
     last_progress_ = now;
+}
+
+void TftpTransfer::hasten() {
+    if (early_ || hastenings_ == most_hastenings || !smoothed_ || timing_.asked_timeout) return;
+    const Time nearer = sent_at_ + std::max<Duration>(2 * *smoothed_, least_patience_with_duplicates);
+    if (nearer >= deadline_) return;
+    early_ = true;
+    ++hastenings_;
+    deadline_ = nearer;
+}
+
+TftpTransfer::Time TftpTransfer::next_deadline(Time now) const {
+    return std::min({now + timeout(), last_heard_ + timing_.give_up, last_progress_ + 4 * timing_.give_up});
 }
 
 void TftpTransfer::measure(Duration sample) {
     // RFC 6298, section 2.
     if (!smoothed_) {
         smoothed_ = sample;
+        quickest_ = sample;
         variation_ = sample / 2;
         return;
     }
+    quickest_ = std::min(quickest_, sample);
     const Duration difference = sample > *smoothed_ ? sample - *smoothed_ : *smoothed_ - sample;
     variation_ = (3 * variation_ + difference) / 4;
     smoothed_ = (7 * *smoothed_ + sample) / 8;

@@ -305,7 +305,7 @@ void TftpWorker::begin(std::size_t listener, const io::UdpRoute& answer, base::B
     }
     policy::TftpTiming timing = options.timing;
     if (terms->timeout_granted) timing.asked_timeout = std::chrono::seconds(*terms->timeout_granted);
-    TftpBlocks blocks(std::move(content->file), request.mode, terms->blksize());
+    TftpBlocks blocks(std::move(content->file), request.mode, terms->blksize(), terms->windowsize() == 1);
     const policy::TftpTransfer state(terms->wants_oack(), terms->windowsize(), blocks.count(), timing);
 
     const Slot slot = free_slot();
@@ -429,7 +429,7 @@ bool TftpWorker::send_blocks(Slot slot, Clock::time_point now) {
     io::UdpSocket& socket = transfer.socket ? transfer.socket : shared_.listeners[transfer.listener];
     const io::UdpRoute* const route = transfer.socket ? nullptr : &transfer.route;
     while (transfer.unsent != 0) {
-        const auto filled = transfer.blocks.fill(transfer.state.first_unacknowledged(), transfer.unsent_first,
+        const auto filled = transfer.blocks.take(transfer.state.first_unacknowledged(), transfer.unsent_first,
                                                  std::min<std::size_t>(transfer.unsent, most), out_);
         if (!filled.problem.empty()) {
             send_error(transfer, TftpErrorCode::Undefined, filled.problem);
@@ -441,7 +441,7 @@ bool TftpWorker::send_blocks(Slot slot, Clock::time_point now) {
             transfer.unsent = 0;
             break;
         }
-        const base::Bytes octets(out_.data(), filled.octets);
+        const base::Bytes octets = filled.octets;
         io::UdpSent sent = socket.send(octets, segment, route, transfer.trains);
         if (sent.error != 0 && filled.blocks > 1 && transfer.trains &&
             io::UdpSocket::refuses_trains(sent.error)) {

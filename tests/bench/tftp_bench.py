@@ -67,6 +67,7 @@ class Lab:
 
     def start(self, command):
         def join():
+            os.nice(self.nice)
             os.setsid()
             if self.cgroup.is_dir():
                 (self.cgroup / "cgroup.procs").write_text("0")
@@ -135,7 +136,7 @@ def measure(lab, build, command, cell, args):
     for i in range(16):
         load += ["--source", f"10.77.0.{10 + i}"]
     done = subprocess.run(["ip", "netns", "exec", lab.client, *load], check=True, capture_output=True, text=True,
-                          timeout=args.seconds + 30)
+                          timeout=args.seconds + 30, preexec_fn=lambda: os.nice(args.nice))
     result = json.loads(done.stdout)
     result["server_cpu"] = lab.cpu() - before
     result["died"] = process.poll() is not None
@@ -185,6 +186,7 @@ def main():
     parser.add_argument("--losses", type=numbers, default=[0, 1])
     parser.add_argument("--seconds", type=float, default=2.0, help="per server and cell")
     parser.add_argument("--gro", action="store_true", help="clients take trains whole")
+    parser.add_argument("--nice", type=int, default=0, help="priority of servers and clients, for busy machines")
     parser.add_argument("--once", action="store_true", help="each client fetches the file once")
     parser.add_argument("--json", type=pathlib.Path)
     parser.add_argument("--markdown", type=pathlib.Path)
@@ -193,6 +195,7 @@ def main():
     names = args.servers.split(",")
     rows = []
     with Lab() as lab:
+        lab.nice = args.nice
         for cell in itertools.product(args.clients, args.sizes.split(","), args.blksizes, args.windows,
                                       args.losses):
             commands = servers(build, lab.folder, SIZES[cell[1]], cell[0])

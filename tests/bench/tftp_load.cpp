@@ -225,7 +225,7 @@ void Client::handle(base::Bytes packet, Clock::time_point now) {
                 gap_told_ = true;
                 last_ = now;
                 acknowledge(next_ - 1);
-            } else if (ahead < 0 && windowsize_ == 1) {
+            } else if (ahead == -1) {
                 acknowledge(next_ - 1);
             }
             return;

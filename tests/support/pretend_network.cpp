@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <netinet/udp.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -191,7 +192,7 @@ void PretendNetwork::serve_tftp(Station& station) {
         return;
     }
     const base::Endpoint to{Ipv4Address(ntohl(from.sin_addr.s_addr)), ntohs(from.sin_port)};
-    std::array<std::uint8_t, 4 + tftp_block> room;
+    std::vector<std::uint8_t> room(server.window * (4 + tftp_block));
     base::ByteWriter writer(room);
     if (packet[1] == 1 && server.has_no_file) {
         writer.u16(5);
@@ -201,18 +202,23 @@ void PretendNetwork::serve_tftp(Station& station) {
     } else if (packet[1] == 1) {
         writer.u16(6);
         for (const std::string& text : {std::string("blksize"), std::to_string(tftp_block),
-                                        std::string("tsize"), std::to_string(server.content.size())}) {
+                                        std::string("tsize"), std::to_string(server.content.size()),
+                                        std::string("windowsize"), std::to_string(server.window)}) {
             writer.text(text);
             writer.u8(0);
         }
     } else {
-        const auto block = static_cast<std::uint16_t>(packet[2] << 8 | packet[3]);
-        if (block * tftp_block > server.content.size()) return;
-        writer.u16(3);
-        writer.u16(static_cast<std::uint16_t>(block + 1));
-        writer.text(server.content.substr(block * tftp_block, tftp_block));
+        const auto acknowledged = static_cast<std::size_t>(packet[2] << 8 | packet[3]);
+        for (std::size_t block = acknowledged; block < acknowledged + server.window; ++block) {
+            if (block * tftp_block > server.content.size()) break;
+            writer.u16(3);
+            writer.u16(static_cast<std::uint16_t>(block + 1));
+            writer.text(server.content.substr(block * tftp_block, tftp_block));
+        }
+        const int segment = server.window > 1 ? int{4 + tftp_block} : 0;
+        setsockopt(station.tftp_socket, SOL_UDP, UDP_SEGMENT, &segment, sizeof segment);
     }
-    send_to(station.tftp_socket, to, writer.written());
+    if (writer.size() > 0) send_to(station.tftp_socket, to, writer.written());
 }
 
 }  // namespace pomona::tests

@@ -34,6 +34,8 @@ struct PretendServer {
     std::string content;
     /// TFTP: the first this many requests and acknowledgements are lost.
     int loses = 0;
+    /// TFTP: sends this many blocks at once, as one train of segments (UDP_SEGMENT).
+    std::uint16_t window = 1;
     /// TFTP: says "file not found".
     bool has_no_file = false;
     /// Gives this address to everybody.

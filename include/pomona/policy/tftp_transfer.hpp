@@ -13,10 +13,10 @@ namespace pomona::policy {
 struct TftpTiming {
     using Duration = std::chrono::steady_clock::duration;
 
-    Duration first_timeout = std::chrono::seconds(1);  ///< until a round trip was measured
+    Duration first_timeout = std::chrono::milliseconds(500);  ///< until a round trip was measured
     Duration least_timeout = std::chrono::milliseconds(30);
     Duration most_timeout = std::chrono::seconds(8);  ///< repeated timeouts double up to this
-    Duration give_up = std::chrono::seconds(30);      ///< without any progress
+    Duration give_up = std::chrono::seconds(30);      ///< of silence; four times that without progress
     std::optional<Duration> asked_timeout;            ///< the timeout option, if granted
 };
 
@@ -74,6 +74,8 @@ class TftpTransfer {
   private:
     TftpStep send_window(Time now, bool again);
     void progress(Time now);
+    void hasten();
+    [[nodiscard]] Time next_deadline(Time now) const;
     void measure(Duration sample);
     [[nodiscard]] Duration timeout() const;
 
@@ -83,8 +85,8 @@ class TftpTransfer {
     bool acknowledged_ = false;
     bool finished_ = false;
     bool measurable_ = false;  ///< what is under way went out only once (Karn)
-    bool hastened_ = false;    ///< a duplicate ACK brought a timeout nearer since the last progress
-    bool early_ = false;       ///< deadline_ is that nearer one
+    bool early_ = false;       ///< a duplicate ACK brought deadline_ nearer
+    unsigned hastenings_ = 0;  ///< how often that happened since the last progress
     unsigned repeats_ = 0;     ///< timeouts since a round trip could be measured
     std::uint64_t base_ = 1;   ///< first block not acknowledged
     std::uint64_t high_ = 0;   ///< highest block ever sent
@@ -92,7 +94,9 @@ class TftpTransfer {
     std::uint64_t retransmissions_ = 0;
     std::optional<Duration> smoothed_;
     Duration variation_{};
+    Duration quickest_{};  ///< round trip; nothing sent later than that can have been answered
     Time sent_at_{};
+    Time last_heard_{};
     Time last_progress_{};
     Time deadline_{};
 };

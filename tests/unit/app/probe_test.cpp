@@ -116,6 +116,19 @@ TEST_F(ProbeTest, JsonHoldsItAll) {
     EXPECT_GT(report["log"].size(), 5U);
 }
 
+// Between namespaces of one machine no device cuts a train of segments: it is captured whole.
+TEST_F(ProbeTest, TakesTrainsOfSegmentsApart) {
+    PretendServer server = boot_server();
+    server.window = 16;
+    const PretendNetwork network(cable, {server});
+    options.selection = ProbeOptions::SelectDefault{};
+    options.download = true;
+    const Outcome result = run();
+    EXPECT_EQ(result.code, 0) << result.text;
+    EXPECT_THAT(result.text, HasSubstr("window 16, 0 misplaced packets, 0 silences"));
+    EXPECT_THAT(result.text, HasSubstr("SHA-256 d69e6898"));
+}
+
 // The kernel of this machine would answer the server's packets with ICMP errors; the TFTP server would stop.
 TEST_F(ProbeTest, BorrowsTheAddressOfThisMachine) {
     cable.near.run("ip addr add 10.9.0.50/24 dev near0");
@@ -164,7 +177,7 @@ TEST_F(ProbeTest, RepeatsWhatGotLost) {
     const Outcome result = run();
     EXPECT_EQ(result.code, 0) << result.text;
     EXPECT_THAT(result.text, HasSubstr("LIST again, nothing came"));
-    EXPECT_THAT(result.text, HasSubstr("1 silences"));
+    EXPECT_THAT(result.text, HasSubstr("1 silence\n"));
 }
 
 TEST_F(ProbeTest, WarnsOfWhatTroublesMacs) {
