@@ -70,7 +70,7 @@ class InterfacesTest(daemon.ServerTestCase):
         mac = virtual_mac.new(self.lab, self.lan)
         mac.list()
         server.namespace.ip("link", "delete", "eth0")
-        server.process.wait_for(r"eth0.*(gone|away|disappear|remov|lost|down|closed)", after=1)
+        server.process.wait_for(r"interface-closed interface=eth0")
         self.assertTrue(server.process.running)
         self.lan.join(server.namespace, "eth0", "10.0.1.11/24")
         self.answers_again(mac)

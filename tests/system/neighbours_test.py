@@ -46,7 +46,8 @@ class NeighbourTest(daemon.ServerTestCase):
 
         pcap = capture.stop()
         captures.assert_no_malformed(pcap, "udp.srcport == 67 && dhcp.option.vendor_class_id == \"AAPLBSDPC\"")
-        self.assertEqual(captures.frames(pcap, "icmp", "ip.src", "icmp.type"), [])
+        # The Mac's own kernel may refuse what comes after its socket was closed; no server may refuse a Mac.
+        self.assertEqual(captures.frames(pcap, f"icmp && eth.src != {mac.mac}", "ip.src", "icmp.type"), [])
 
     def test_isc_dhcpd_on_the_same_host(self):
         self.live_together(peers.isc_dhcpd, same_host=True)
