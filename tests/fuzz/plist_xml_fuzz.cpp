@@ -1,8 +1,9 @@
 // XML property lists: what is read, written and read again must be equal.
+#include "require.hpp"
+
 #include <pomona/codec/plist.hpp>
 
 #include <cstdint>
-#include <cstdlib>
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     using namespace pomona;
@@ -12,6 +13,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     // Indentation may carry a file near the limit beyond it.
     if (written.size() > codec::kLargestPlist) return 0;
     const auto second = codec::parse_xml_plist(base::as_bytes(written));
-    if (!second || *second != *first) std::abort();
+    fuzz::require(second.has_value(), "what was written can be read");
+    fuzz::require(*second == *first, "written and read again, the value is the same");
     return 0;
 }
