@@ -153,7 +153,7 @@ std::expected<std::size_t, int> UdpSocket::receive_plain(base::MutableBytes buff
 }
 
 UdpSent UdpSocket::send(base::Bytes octets, std::size_t segment, const UdpRoute* route, bool as_train) {
-    const std::size_t count = std::max<std::size_t>(1, (octets.size() + segment - 1) / segment);
+    const std::size_t count = octets.size() <= segment ? 1 : (octets.size() + segment - 1) / segment;
     assert(count <= most_in_train);
     auto* const data = const_cast<std::uint8_t*>(octets.data());
     if (count == 1 && route == nullptr) {

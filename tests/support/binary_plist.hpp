@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-namespace pomona::testing_support {
+namespace pomona::tests {
 
 class BinaryPlist {
   public:
@@ -44,4 +44,4 @@ class BinaryPlist {
     std::vector<std::size_t> offsets_;
 };
 
-}  // namespace pomona::testing_support
+}  // namespace pomona::tests

@@ -16,7 +16,7 @@
 #include <utility>
 #include <vector>
 
-namespace pomona::testing_support {
+namespace pomona::tests {
 
 inline model::TimePoint at_second(std::int64_t seconds) {
     return model::TimePoint(std::chrono::seconds(seconds));
@@ -125,4 +125,4 @@ class BrokenStore final : public store::ClientStore {
     std::shared_ptr<BrokenStoreState> state_;
 };
 
-}  // namespace pomona::testing_support
+}  // namespace pomona::tests

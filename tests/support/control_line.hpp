@@ -11,7 +11,7 @@
 #include <string>
 #include <string_view>
 
-namespace pomona::testing_support {
+namespace pomona::tests {
 
 class ControlLine {
   public:
@@ -60,4 +60,4 @@ class ControlLine {
     bool connected_ = false;
 };
 
-}  // namespace pomona::testing_support
+}  // namespace pomona::tests

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-namespace pomona::testing_support {
+namespace pomona::tests {
 
 inline void put_le(std::vector<std::uint8_t>& file, std::size_t at, std::uint64_t value, std::size_t size) {
     if (file.size() < at + size) file.resize(at + size);
@@ -40,4 +40,4 @@ inline std::vector<std::uint8_t> universal_efi_program() {
     return codec::build_universal_efi({ia32, x64}).value();
 }
 
-}  // namespace pomona::testing_support
+}  // namespace pomona::tests

@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-namespace pomona::testing_support {
+namespace pomona::tests {
 
 inline void write_file(const std::filesystem::path& path, std::string_view content) {
     std::filesystem::create_directories(path.parent_path());
@@ -37,4 +37,4 @@ inline void write_image(const std::filesystem::path& folder, std::string_view na
     write_file(folder / "NBImageInfo.plist", plist_text(name, index, more));
 }
 
-}  // namespace pomona::testing_support
+}  // namespace pomona::tests

@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-namespace pomona::testing_support {
+namespace pomona::tests {
 
 class TemporaryFolder {
   public:
@@ -39,4 +39,4 @@ class TemporaryFolder {
     std::filesystem::path path_;
 };
 
-}  // namespace pomona::testing_support
+}  // namespace pomona::tests

@@ -136,7 +136,7 @@ class CheckFolders : public testing::Test {
     }
     std::vector<std::string> check() const { return lines(check_folders(settings_, *find_account(""))); }
 
-    testing_support::TemporaryFolder folder_;
+    tests::TemporaryFolder folder_;
     Settings settings_;
     std::string self_ = find_account("")->name;
 };
@@ -208,7 +208,7 @@ TEST(Findings, ArePrintedForPrograms) {
 }
 
 TEST(RunCheck, ExitsByTheWorstFinding) {
-    const testing_support::TemporaryFolder folder;
+    const tests::TemporaryFolder folder;
     Settings settings;
     settings.user = "";
     settings.interfaces = {"no-such-dev"};

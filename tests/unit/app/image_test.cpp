@@ -16,9 +16,9 @@ namespace {
 using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
-using testing_support::TemporaryFolder;
-using testing_support::write_file;
-using testing_support::write_image;
+using tests::TemporaryFolder;
+using tests::write_file;
+using tests::write_image;
 
 constexpr std::string_view kDefault = "<key>IsDefault</key><true/>";
 
@@ -53,7 +53,7 @@ TEST(ImageList, TellsWhatIsPublishedToWhom) {
                 std::string(kDefault) +
                     "<key>EnabledSystemIdentifiers</key><array><string>iMac12,1</string></array>"
                     "<key>DisabledMACAddresses</key><array><string>0:1:2:3:4:5</string></array>");
-    write_file(root / "a.nbi/i386/booter", testing_support::universal_efi_program());
+    write_file(root / "a.nbi/i386/booter", tests::universal_efi_program());
     const Output run = list(settings_for(root));
     EXPECT_EQ(run.code, 0);
     EXPECT_EQ(
@@ -126,7 +126,7 @@ TEST(ImageList, JsonTellsTheRoot) {
     const TemporaryFolder root;
     const auto write = [&](const char* folder, int index, const char* root_path) {
         write_image(root / folder, folder, index);
-        std::string plist = testing_support::plist_text(
+        std::string plist = tests::plist_text(
             folder, index, std::string("<key>RootPath</key><string>") + root_path + "</string>");
         plist.replace(plist.find("BootFileOnly"), 12, "HTTP");
         write_file(root / (std::string(folder) + "/NBImageInfo.plist"), plist);

@@ -18,13 +18,13 @@ namespace {
 
 using nlohmann::json;
 using testing::HasSubstr;
-using testing_support::choice_of;
-using testing_support::client_of;
-using testing_support::mac_number;
+using tests::choice_of;
+using tests::client_of;
+using tests::mac_number;
 using Action = MachineOptions::Action;
 
 struct Machine : testing::Test {
-    testing_support::TemporaryFolder folder;
+    tests::TemporaryFolder folder;
     MachinePlaces places{.control_socket = folder / "control", .database = folder / "clients.db"};
     std::ostringstream out;
     std::ostringstream err;
@@ -141,7 +141,7 @@ TEST_F(Machine, ADamagedDatabaseIsLeftForTheDaemon) {
 }
 
 struct MachineWithDaemon : Machine {
-    store::ClientRegistry registry{std::make_unique<testing_support::EmptyStore>(), {}};
+    store::ClientRegistry registry{std::make_unique<tests::EmptyStore>(), {}};
     std::unique_ptr<servers::ControlServer> daemon;
 
     MachineWithDaemon() {
@@ -183,7 +183,7 @@ TEST_F(MachineWithDaemon, ADeadDaemonsSocketMeansNoDaemon) {
 }
 
 TEST(ControlClient, ReportsADaemonThatHangsUpOrIsSomethingElse) {
-    const testing_support::TemporaryFolder folder;
+    const tests::TemporaryFolder folder;
     servers::ControlServer::Options options;
     options.path = folder / "control";
     options.longest_line = 100;
@@ -197,7 +197,7 @@ TEST(ControlClient, ReportsADaemonThatHangsUpOrIsSomethingElse) {
 }
 
 TEST(ControlClient, DoesNotWaitForever) {
-    const testing_support::TemporaryFolder folder;
+    const tests::TemporaryFolder folder;
     servers::ControlServer::Options options;
     options.path = folder / "control";
     const auto server = servers::ControlServer::start(

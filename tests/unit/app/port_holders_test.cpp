@@ -35,7 +35,7 @@ class FakeProc {
         std::filesystem::create_symlink("/dev/null", folder / (pid + "/fd/0"));
         std::filesystem::create_symlink("socket:[" + inode + "]", folder / (pid + "/fd/7"));
     }
-    testing_support::TemporaryFolder folder;
+    tests::TemporaryFolder folder;
 };
 
 TEST(PortHolders, AreNamedWithAddress) {

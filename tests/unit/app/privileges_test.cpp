@@ -155,7 +155,7 @@ TEST(Privileges, UnknownUsersAreNamed) {
 }
 
 TEST(Privileges, FoldersAreMadeForTheAccount) {
-    const testing_support::TemporaryFolder folder;
+    const tests::TemporaryFolder folder;
     const auto account = find_account(is_root() ? "nobody" : "");
     ASSERT_TRUE(account);
     ASSERT_TRUE(prepare_folder(folder / "state", *account));
@@ -174,7 +174,7 @@ TEST(Privileges, FoldersAreMadeForTheAccount) {
 }
 
 TEST(Privileges, WhatAnAccountMayIsAskedOfTheKernel) {
-    const testing_support::TemporaryFolder folder;
+    const tests::TemporaryFolder folder;
     const auto self = find_account("");
     EXPECT_TRUE(account_may(*self, folder.path(), R_OK | W_OK | X_OK));
     EXPECT_FALSE(account_may(*self, folder / "none", R_OK));

@@ -132,7 +132,7 @@ TEST(SampleSettings, ChangeNothingAsTheyAre) {
 
 /// What bash offers for the last of these words.
 std::vector<std::string> completions(const std::vector<std::string>& words) {
-    const testing_support::TemporaryFolder folder;
+    const tests::TemporaryFolder folder;
     std::string array;
     for (const std::string& word : words) array += " '" + word + "'";
     const std::string script =

@@ -61,7 +61,7 @@ INSTANTIATE_TEST_SUITE_P(
     [](const auto& tested) { return tested.param.name; });
 
 TEST(SettingFiles, DropInsFollowInTheOrderOfTheirNames) {
-    const testing_support::TemporaryFolder folder;
+    const tests::TemporaryFolder folder;
     const std::string file = folder.write("pomona.conf", "a = 1");
     (void)folder.write("pomona.conf.d/20-two.conf", "a = 3");
     (void)folder.write("pomona.conf.d/10-one.conf", "a = 2");
@@ -72,20 +72,20 @@ TEST(SettingFiles, DropInsFollowInTheOrderOfTheirNames) {
 }
 
 TEST(SettingFiles, DropInsCountWithoutTheFile) {
-    const testing_support::TemporaryFolder folder;
+    const tests::TemporaryFolder folder;
     (void)folder.write("pomona.conf.d/10-one.conf", "a = 2");
     EXPECT_EQ(shown(read_settings_files(folder / "pomona.conf", false)), "a=[2]@1");
 }
 
 TEST(SettingFiles, MissingOnesMatterOnlyWhenNamed) {
-    const testing_support::TemporaryFolder folder;
+    const tests::TemporaryFolder folder;
     EXPECT_EQ(shown(read_settings_files(folder / "none", false)), "");
     EXPECT_THAT(shown(read_settings_files(folder / "none", true)),
                 HasSubstr("it cannot be read (No such file or directory)"));
 }
 
 TEST(SettingFiles, RefusesWhatIsNoSettingsFile) {
-    const testing_support::TemporaryFolder folder;
+    const tests::TemporaryFolder folder;
     EXPECT_THAT(shown(read_settings_files(folder.path(), true)), HasSubstr("it is a folder"));
     EXPECT_THAT(shown(read_settings_files("/dev/zero", true)), HasSubstr("it is larger than 1 MiB"));
     std::filesystem::create_symlink("/nowhere/at/all", folder / "broken.conf");

@@ -36,7 +36,7 @@ class SettingsSources : public testing::Test {
     void variable(const std::string& assignment) { sources_.environment.push_back(assignment); }
     std::string config() const { return folder_ / "pomona.conf"; }
 
-    testing_support::TemporaryFolder folder_;
+    tests::TemporaryFolder folder_;
     SettingSources sources_{
         .flags = {}, .environment = {}, .config_file = {}, .default_file = folder_ / "default.conf"};
 };
@@ -192,7 +192,7 @@ struct Clash {
 class Clashes : public testing::TestWithParam<Clash> {};
 
 TEST_P(Clashes, AreNamed) {
-    const testing_support::TemporaryFolder folder;
+    const tests::TemporaryFolder folder;
     std::vector<GivenSetting> flags = GetParam().flags;
     for (GivenSetting& given : flags) given.source = "flag --" + given.name;
     const auto settings = read_settings(

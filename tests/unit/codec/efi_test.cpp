@@ -9,9 +9,9 @@ namespace pomona::codec {
 namespace {
 
 using testing::HasSubstr;
-using testing_support::efi_program;
-using testing_support::put_le;
-using testing_support::universal_efi_program;
+using tests::efi_program;
+using tests::put_le;
+using tests::universal_efi_program;
 using Octets = std::vector<std::uint8_t>;
 
 TEST(Efi, KnowsTheMachineOfAPlainProgram) {

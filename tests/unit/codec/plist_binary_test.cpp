@@ -12,7 +12,7 @@ namespace pomona::codec {
 namespace {
 
 using testing::HasSubstr;
-using testing_support::BinaryPlist;
+using tests::BinaryPlist;
 using Octets = BinaryPlist::Octets;
 
 /// The value of one object standing alone.

@@ -19,10 +19,10 @@ namespace {
 
 using nlohmann::json;
 using testing::HasSubstr;
-using testing_support::ControlLine;
+using tests::ControlLine;
 
 struct ControlServerTest : testing::Test {
-    testing_support::TemporaryFolder folder;
+    tests::TemporaryFolder folder;
     std::string path = folder / "control";
 
     static ControlServer::Handlers handlers() {
@@ -232,8 +232,8 @@ TEST_F(ControlServerTest, RefusesImpossiblePaths) {
 }
 
 TEST_F(ControlServerTest, TellsStatusAndReloads) {
-    store::ClientRegistry registry(std::make_unique<testing_support::EmptyStore>(), {});
-    registry.apply(testing_support::choice_of(1));
+    store::ClientRegistry registry(std::make_unique<tests::EmptyStore>(), {});
+    registry.apply(tests::choice_of(1));
     int reloads = 0;
     ControlServer::Options options;
     options.path = path;

@@ -11,8 +11,8 @@ namespace {
 
 using nlohmann::json;
 using testing::HasSubstr;
-using testing_support::at_second;
-using testing_support::choice_of;
+using tests::at_second;
+using tests::choice_of;
 
 model::NetBootImage image_of(std::uint32_t id, const char* name, const char* folder,
                              const char* share = "NetBootSP0") {
@@ -68,7 +68,7 @@ TEST(FindImage, SaysWhatThereIs) {
 
 struct MachineVerbs : testing::Test {
     std::unique_ptr<store::ClientRegistry> registry = std::make_unique<store::ClientRegistry>(
-        std::make_unique<testing_support::EmptyStore>(), store::ClientRegistry::Options());
+        std::make_unique<tests::EmptyStore>(), store::ClientRegistry::Options());
     MachineVerbOptions options{.images = names_in([catalogue = std::make_shared<const model::Catalogue>(
                                                        some_images())] { return catalogue; }),
                                .now = [] { return at_second(1'769'847'300); }};
@@ -136,7 +136,7 @@ TEST_F(MachineVerbs, AnUnknownMachineNeedsAModel) {
     EXPECT_EQ(registry->size(), 0U);
     request["model"] = "iMac12,1";
     EXPECT_TRUE(ask(request));
-    EXPECT_TRUE(registry->find({testing_support::mac_number(9), "iMac12,1"}));
+    EXPECT_TRUE(registry->find({tests::mac_number(9), "iMac12,1"}));
 }
 
 TEST_F(MachineVerbs, Forgets) {
@@ -189,7 +189,7 @@ TEST_F(MachineVerbs, WithoutACatalogueIdsAreUnderstood) {
 
 TEST_F(MachineVerbs, AFailingStoreShowsInTheAnswer) {
     registry = std::make_unique<store::ClientRegistry>(
-        std::make_unique<testing_support::BrokenStore>(std::make_shared<testing_support::BrokenStoreState>()),
+        std::make_unique<tests::BrokenStore>(std::make_shared<tests::BrokenStoreState>()),
         store::ClientRegistry::Options());
     registry->apply(choice_of(1));
     json request = fields("machine.select", "02:00:00:00:00:01");
@@ -198,9 +198,9 @@ TEST_F(MachineVerbs, AFailingStoreShowsInTheAnswer) {
 }
 
 TEST_F(MachineVerbs, AHangingStoreIsNotWaitedForForever) {
-    const auto disk = std::make_shared<testing_support::BrokenStoreState>();
+    const auto disk = std::make_shared<tests::BrokenStoreState>();
     disk->hold();
-    registry = std::make_unique<store::ClientRegistry>(std::make_unique<testing_support::BrokenStore>(disk),
+    registry = std::make_unique<store::ClientRegistry>(std::make_unique<tests::BrokenStore>(disk),
                                                        store::ClientRegistry::Options());
     registry->apply(choice_of(1));
     disk->wait_until_hanging();

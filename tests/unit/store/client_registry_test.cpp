@@ -16,9 +16,9 @@ namespace pomona::store {
 namespace {
 
 using namespace std::chrono_literals;
-using testing_support::at_second;
-using testing_support::choice_of;
-using testing_support::mac_number;
+using tests::at_second;
+using tests::choice_of;
+using tests::mac_number;
 
 constexpr auto patience = 20s;
 
@@ -51,13 +51,13 @@ bool eventually(Condition condition) {
 }
 
 struct RegistryOverBroken : testing::Test {
-    std::shared_ptr<testing_support::BrokenStoreState> disk =
-        std::make_shared<testing_support::BrokenStoreState>();
+    std::shared_ptr<tests::BrokenStoreState> disk =
+        std::make_shared<tests::BrokenStoreState>();
     base::Guarded<std::vector<std::string>> troubles;
 
     std::unique_ptr<ClientRegistry> open(ClientRegistry::Options options) {
         return std::make_unique<ClientRegistry>(
-            std::make_unique<testing_support::BrokenStore>(disk), std::move(options),
+            std::make_unique<tests::BrokenStore>(disk), std::move(options),
             [this](const std::string& reason) {
                 troubles.with([&](auto& list) { list.push_back(reason); });
             });
@@ -68,7 +68,7 @@ struct RegistryOverBroken : testing::Test {
 };
 
 TEST(ClientRegistry, TakesEffectAtOnce) {
-    ClientRegistry registry(std::make_unique<testing_support::EmptyStore>(), {});
+    ClientRegistry registry(std::make_unique<tests::EmptyStore>(), {});
     const auto client = registry.apply(choice_of(1));
     ASSERT_TRUE(client);
     EXPECT_EQ(registry.find(choice_of(1).key), client);
@@ -80,11 +80,11 @@ TEST(ClientRegistry, TakesEffectAtOnce) {
 }
 
 TEST(ClientRegistry, StartsWithWhatTheStoreHolds) {
-    ClientRegistry registry(std::make_unique<testing_support::FixedStore>(std::vector{
-                                testing_support::client_of(1, 7), testing_support::client_of(2, 9)}),
+    ClientRegistry registry(std::make_unique<tests::FixedStore>(std::vector{
+                                tests::client_of(1, 7), tests::client_of(2, 9)}),
                             {});
     EXPECT_EQ(registry.size(), 2U);
-    EXPECT_EQ(registry.find(choice_of(1).key), testing_support::client_of(1, 7));
+    EXPECT_EQ(registry.find(choice_of(1).key), tests::client_of(1, 7));
     EXPECT_EQ(registry.apply(choice_of(3))->machine_name, "NetBoot010");
 }
 
@@ -302,7 +302,7 @@ TEST_F(RegistryOverBroken, ARefusedChoiceIsAnsweredFalse) {
 }
 
 TEST(ClientRegistry, PushedOutAndExpiredRecordsLeaveTheDiskToo) {
-    const testing_support::TemporaryFolder directory;
+    const tests::TemporaryFolder directory;
     const std::filesystem::path path = directory / "clients.db";
     {
         ClientRegistry registry(SqliteStore::open({.path = path}), {.max_clients = 3});
@@ -319,7 +319,7 @@ TEST(ClientRegistry, PushedOutAndExpiredRecordsLeaveTheDiskToo) {
 }
 
 TEST(ClientRegistry, EverythingIsWrittenAgainWhenTheFileWasDeleted) {
-    const testing_support::TemporaryFolder directory;
+    const tests::TemporaryFolder directory;
     const std::filesystem::path path = directory / "clients.db";
     std::atomic<int> troubles = 0;
     {
@@ -341,7 +341,7 @@ TEST(ClientRegistry, EverythingIsWrittenAgainWhenTheFileWasDeleted) {
 }
 
 TEST(ClientRegistry, ManyThreadsAtOnce) {
-    const testing_support::TemporaryFolder directory;
+    const tests::TemporaryFolder directory;
     const std::filesystem::path path = directory / "clients.db";
     std::atomic<int> answers = 0;
     {
@@ -372,7 +372,7 @@ TEST(ClientRegistry, ManyThreadsAtOnce) {
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 TEST(ClientRegistry, ARememberedClientTakesLessThanAKilobyte) {
     const auto used = [] { return mallinfo2().uordblks; };
-    ClientRegistry registry(std::make_unique<testing_support::EmptyStore>(), {});
+    ClientRegistry registry(std::make_unique<tests::EmptyStore>(), {});
     const std::size_t before = used();
     for (std::uint32_t n = 0; n < 20'000; ++n) {
         // Longer than what a std::string holds inside itself.

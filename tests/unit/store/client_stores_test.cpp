@@ -13,12 +13,12 @@
 namespace pomona::store {
 namespace {
 
-using testing_support::client_of;
+using tests::client_of;
 
 /// What every store has to do, over each of them.
 struct StoreCase {
     const char* name;
-    std::function<std::unique_ptr<ClientStore>(const testing_support::TemporaryFolder&)> open;
+    std::function<std::unique_ptr<ClientStore>(const tests::TemporaryFolder&)> open;
 };
 
 class EveryStore : public testing::TestWithParam<StoreCase> {
@@ -31,7 +31,7 @@ class EveryStore : public testing::TestWithParam<StoreCase> {
         return clients;
     }
 
-    testing_support::TemporaryFolder directory;
+    tests::TemporaryFolder directory;
     std::unique_ptr<ClientStore> store;
 };
 
@@ -41,8 +41,8 @@ TEST_P(EveryStore, IsEmptyAtFirst) {
 
 TEST_P(EveryStore, KeepsEveryField) {
     model::Client client = client_of(1, 7, 1'763'000'000);
-    client.last_seen = testing_support::at_second(1'763'000'100);
-    client.last_selected = testing_support::at_second(1'763'000'200);
+    client.last_seen = tests::at_second(1'763'000'100);
+    client.last_selected = tests::at_second(1'763'000'200);
     client.architecture = "ppc";
     client.chosen_by_hand = true;
     store->save(std::vector<StoreUpdate>{SaveClient{client}});
@@ -87,11 +87,11 @@ TEST_P(EveryStore, TakesNothingAtAll) {
 
 INSTANTIATE_TEST_SUITE_P(Stores, EveryStore,
                          testing::Values(StoreCase{"Memory",
-                                                   [](const testing_support::TemporaryFolder&) {
+                                                   [](const tests::TemporaryFolder&) {
                                                        return std::make_unique<MemoryStore>();
                                                    }},
                                          StoreCase{"Sqlite",
-                                                   [](const testing_support::TemporaryFolder& directory) {
+                                                   [](const tests::TemporaryFolder& directory) {
                                                        return SqliteStore::open(
                                                            {.path = directory / "clients.db"});
                                                    }}),

@@ -10,10 +10,10 @@
 namespace pomona::store {
 namespace {
 
-using testing_support::at_second;
-using testing_support::choice_of;
-using testing_support::client_of;
-using testing_support::mac_number;
+using tests::at_second;
+using tests::choice_of;
+using tests::client_of;
+using tests::mac_number;
 
 model::RememberChoice by_hand(model::RememberChoice choice) {
     choice.by_hand = true;

@@ -22,9 +22,9 @@ using model::ImageProblem;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
-using testing_support::TemporaryFolder;
-using testing_support::write_file;
-using testing_support::write_image;
+using tests::TemporaryFolder;
+using tests::write_file;
+using tests::write_image;
 
 ImageFolderSettings settings_for(const TemporaryFolder& root) {
     ImageFolderSettings settings;
@@ -238,7 +238,7 @@ TEST(ImageFolders, FollowsLinksBeneathTheRoot) {
     const TemporaryFolder root;
     write_image(root / "versions/grub-2", "GRUB", 1, kDefault);
     std::filesystem::create_symlink("versions/grub-2", root / "grub.nbi");
-    write_file(root / "programs/booter", testing_support::universal_efi_program());
+    write_file(root / "programs/booter", tests::universal_efi_program());
     write_image(root / "other.nbi", "Other", 2);
     std::filesystem::remove(root / "other.nbi/i386/booter");
     std::filesystem::create_symlink("../../programs/booter", root / "other.nbi/i386/booter");

@@ -19,10 +19,10 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
-using testing_support::plist_text;
-using testing_support::TemporaryFolder;
-using testing_support::write_file;
-using testing_support::write_image;
+using tests::plist_text;
+using tests::TemporaryFolder;
+using tests::write_file;
+using tests::write_image;
 using namespace std::chrono_literals;
 
 constexpr std::string_view kDefault = "<key>IsDefault</key><true/>";
@@ -131,7 +131,7 @@ TEST(ImageWatcher, NoticesChangesInsideAnImage) {
     std::filesystem::remove(root / "a.nbi/i386/booter");
     ASSERT_TRUE(watched.wait_for_images(0));
     EXPECT_THAT(watched.last().problems[0].text(), HasSubstr("is missing"));
-    write_file(root / "a.nbi/i386/booter", testing_support::universal_efi_program());
+    write_file(root / "a.nbi/i386/booter", tests::universal_efi_program());
     ASSERT_TRUE(watched.wait_for_images(1));
     EXPECT_EQ(watched.current()->images()[0].boot_files[0].width, model::EfiWidth::universal);
 }

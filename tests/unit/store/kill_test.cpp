@@ -29,7 +29,7 @@ struct Acknowledged {
     // Bounded, in case nobody kills us.
     for (std::uint32_t i = 0; i < 200'000; ++i) {
         const Acknowledged line{i % 500, 2 * (first_image + i) + 1};  // an index is never 0
-        registry.apply(testing_support::choice_of(line.machine, i, line.image), [report, line](bool durable) {
+        registry.apply(tests::choice_of(line.machine, i, line.image), [report, line](bool durable) {
             if (durable && ::write(report, &line, sizeof line) != sizeof line) ::_exit(3);
         });
         if (i % 64 == 63) std::this_thread::yield();
@@ -38,7 +38,7 @@ struct Acknowledged {
 }
 
 TEST(KillNine, EveryAcknowledgedChoiceIsFoundAgain) {
-    const testing_support::TemporaryFolder directory;
+    const tests::TemporaryFolder directory;
     const std::filesystem::path path = directory / "clients.db";
     std::mt19937 random(20'231'121);
     std::map<std::uint32_t, std::uint32_t> acknowledged;
@@ -82,7 +82,7 @@ TEST(KillNine, EveryAcknowledgedChoiceIsFoundAgain) {
         EXPECT_TRUE(problems.empty()) << problems.at(0);
         for (const auto& [machine, image] : acknowledged) {
             // A later choice may have been written without its report getting out.
-            ASSERT_GE(found[testing_support::mac_number(machine)], image)
+            ASSERT_GE(found[tests::mac_number(machine)], image)
                 << "round " << round << " machine " << machine;
         }
     }

@@ -14,8 +14,8 @@
 namespace pomona::store {
 namespace {
 
-using testing_support::TemporaryFolder;
-using testing_support::write_file;
+using tests::TemporaryFolder;
+using tests::write_file;
 
 struct Sample {
     const char* file;
@@ -42,7 +42,7 @@ ImageReading read_as_image(const TemporaryFolder& root, const std::string& plist
     const auto* const dict = value->get<codec::PlistDict>();
     write_file(root / "sample.nbi/NBImageInfo.plist", plist);
     write_file(root / ("sample.nbi/i386/" + *dict->find("BootFile")->get<std::string>()),
-               testing_support::efi_program(codec::EfiMachine::x64));
+               tests::efi_program(codec::EfiMachine::x64));
     write_file(root / ("sample.nbi/" + *dict->find("RootPath")->get<std::string>()), "");
     ImageFolderSettings settings;
     settings.roots = {{.name = "NetBootSP0", .path = root.path()}};

@@ -17,10 +17,10 @@ namespace {
 
 using testing::HasSubstr;
 using testing::IsEmpty;
-using testing_support::client_of;
+using tests::client_of;
 
 struct SqliteStoreTest : testing::Test {
-    testing_support::TemporaryFolder directory;
+    tests::TemporaryFolder directory;
     const std::filesystem::path path{directory / "clients.db"};
     std::vector<std::string> reports;
 
