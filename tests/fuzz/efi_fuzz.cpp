@@ -1,6 +1,6 @@
 // EFI programs: the slices of what is accepted lie inside the file, and a container built from them is read
 // as the same programs.
-#include "require.hpp"
+#include "fuzz/require.hpp"
 
 #include <pomona/codec/efi.hpp>
 

@@ -1,5 +1,5 @@
 // Binary property lists: what is read must come back equal through the XML form.
-#include "require.hpp"
+#include "fuzz/require.hpp"
 
 #include <pomona/codec/plist.hpp>
 

@@ -1,5 +1,5 @@
 // XML property lists: what is read, written and read again must be equal.
-#include "require.hpp"
+#include "fuzz/require.hpp"
 
 #include <pomona/codec/plist.hpp>
 
