@@ -32,6 +32,7 @@
 #include <algorithm>
 #include <chrono>
 #include <csignal>
+#include <filesystem>
 #include <iostream>
 #include <memory>
 #include <optional>
@@ -200,6 +201,17 @@ Daemon::Daemon(const Settings& settings)
       interface_check_(boot_.context()) {
     // Two capabilities are all that opening ports takes, so root is gone before anything is opened.
     become_user(settings);
+    // Later a root may go and come back, as mounts do; at the start it is a mistake in the settings. Asked as
+    // the user who will read it.
+    for (const ImageRoot& root : settings.image_roots) {
+        std::error_code error;
+        const std::filesystem::directory_iterator entries(root.path, error);
+        if (error) {
+            refuse("the image root '" + root.path + "' cannot be read: " + error.message(),
+                   settings.source_of("image-root"),
+                   "create the folder, let the daemon's user read it, or correct the setting");
+        }
+    }
 
     registry_ = std::make_unique<store::ClientRegistry>(
         store::open_or_use_memory(
