@@ -37,7 +37,11 @@ class ClientStore {
     virtual std::vector<model::Client> load() = 0;
 
     /// All of it or nothing; when it returns, it survives the sudden end of this process. Throws StoreError.
+    /// After a throw the store may have lost older rows too: save every record again, not only these.
     virtual void save(std::span<const StoreUpdate> updates) = 0;
+
+    /// Called now and then when there is nothing to save, so that housekeeping delays no answer.
+    virtual void tidy() noexcept {}
 };
 
 }  // namespace pomona::store

@@ -1,4 +1,4 @@
-// A folder for one test that goes away with it.
+// TemporaryFolder: an empty folder for one test, removed with everything in it.
 #pragma once
 
 #include <cstdlib>
@@ -13,9 +13,9 @@ namespace pomona::tests {
 class TemporaryFolder {
   public:
     TemporaryFolder() {
-        std::string name = (std::filesystem::temp_directory_path() / "pomona-test-XXXXXX").string();
-        if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("mkdtemp");
-        path_ = name;
+        std::string pattern = std::filesystem::temp_directory_path() / "pomona-test-XXXXXX";
+        if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("mkdtemp failed");
+        path_ = pattern;
     }
     TemporaryFolder(const TemporaryFolder&) = delete;
     TemporaryFolder& operator=(const TemporaryFolder&) = delete;
@@ -24,14 +24,15 @@ class TemporaryFolder {
         std::filesystem::remove_all(path_, ignored);
     }
 
-    [[nodiscard]] const std::filesystem::path& path() const { return path_; }
-    [[nodiscard]] std::string operator/(std::string_view name) const { return (path_ / name).string(); }
+    [[nodiscard]] std::string operator/(std::string_view name) const { return path_ / name; }
+    [[nodiscard]] std::string path() const { return path_; }
 
-    /// Makes the folders on the way too.
-    void write(std::string_view name, std::string_view content) const {
+    /// Writes a file, and the folders above it; returns its path.
+    std::string write(std::string_view name, std::string_view contents) const {
         const std::filesystem::path file = path_ / name;
         std::filesystem::create_directories(file.parent_path());
-        std::ofstream(file, std::ios::binary) << content;
+        std::ofstream(file, std::ios::binary) << contents;
+        return file;
     }
 
   private:

@@ -31,8 +31,9 @@ using AttributesFilter = std::optional<std::vector<std::uint16_t>>;
 
 /// Something about an image or the list that an administrator should know.
 struct ImageProblem {
-    /// error: the image (or root) is not published; warning: it is, but look.
-    enum class Severity : std::uint8_t { warning, error };
+    /// error: the image (or root) is not published; warning: it is, but look; note: it is not, on purpose
+    /// (IsEnabled is false).
+    enum class Severity : std::uint8_t { note, warning, error };
     Severity severity = Severity::error;
     /// The image folder or plist on disk.
     std::string path;
@@ -41,6 +42,7 @@ struct ImageProblem {
     std::string what;
     std::string remedy;
 
+    /// "error: /srv/images/x.nbi/NBImageInfo.plist: Index: 70000 is out of range; write 1 to 65535"
     [[nodiscard]] std::string text() const;
     friend bool operator==(const ImageProblem&, const ImageProblem&) = default;
 };
@@ -51,7 +53,7 @@ class Catalogue {
 
     /// Orders the images (defaults with a model list, defaults without, the rest; inside each group as
     /// given), drops later ones whose id is taken, and reports those and other clashes. `pinned_order` names
-    /// folders that come first, in that order, whatever their group.
+    /// folders ("grub.nbi" or "NetBootSP0/grub.nbi") that come first, in that order, whatever their group.
     static Catalogue build(std::vector<NetBootImage> images, std::vector<ImageProblem>& problems,
                            std::span<const std::string> pinned_order = {});
 

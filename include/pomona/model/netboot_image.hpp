@@ -53,6 +53,9 @@ struct NetBootImage {
     std::string share;
     std::string share_path;
     std::string folder;
+    /// Set when another TFTP server serves the files: the image folder relative to that server's root
+    /// ("images/grub.nbi").
+    std::optional<std::string> external_tftp_folder;
 
     /// One per listed architecture, never empty.
     std::vector<BootFile> boot_files;
@@ -60,6 +63,8 @@ struct NetBootImage {
 
     /// Sorted; empty means all models. Compared byte for byte.
     std::vector<std::string> enabled_models;
+    /// Sorted; filled only for folders whose disabled list is honoured (Apple's server never reads it).
+    std::vector<std::string> disabled_models;
     /// Sorted; empty means all.
     std::vector<base::MacAddress> enabled_macs;
     /// Sorted; wins over enabled_macs.

@@ -53,7 +53,7 @@ class TftpBlocksOf : public testing::TestWithParam<BlocksCase> {
         last_ = expected_.size() / c.blksize + 1;
     }
     TftpBlocks open() {
-        auto file = io::File::open_beneath(folder_.path().string(), "file");
+        auto file = io::File::open_beneath(folder_.path(), "file");
         return {std::move(*file), GetParam().mode, GetParam().blksize, GetParam().ahead};
     }
     /// What DATA packets `first` to `first + count - 1` look like, one behind the other.
@@ -113,7 +113,7 @@ TEST(TftpBlocks, AFileThatShrinksIsAProblem) {
     for (const bool ahead : {false, true}) {
         for (const TftpMode mode : {TftpMode::Octet, TftpMode::Netascii}) {
             folder.write("file", std::string(100'000, 'x'));
-            TftpBlocks blocks(std::move(*io::File::open_beneath(folder.path().string(), "file")), mode, 512,
+            TftpBlocks blocks(std::move(*io::File::open_beneath(folder.path(), "file")), mode, 512,
                               ahead);
             std::filesystem::resize_file(folder / "file", 1000);
             std::vector<std::uint8_t> buffer(1 << 16);
@@ -125,7 +125,7 @@ TEST(TftpBlocks, AFileThatShrinksIsAProblem) {
 TEST(TftpBlocks, AFileThatGrowsIsSentAsItWas) {
     const tests::TemporaryFolder folder;
     folder.write("file", "12345");
-    TftpBlocks blocks(std::move(*io::File::open_beneath(folder.path().string(), "file")), TftpMode::Octet,
+    TftpBlocks blocks(std::move(*io::File::open_beneath(folder.path(), "file")), TftpMode::Octet,
                       512, false);
     folder.write("file", "1234567890");
     std::vector<std::uint8_t> buffer(1 << 16);

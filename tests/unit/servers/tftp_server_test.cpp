@@ -123,7 +123,7 @@ class TftpServerOverLoopback : public testing::TestWithParam<bool> {
 
     void start() {
         auto opened = TftpServer::open(
-            options_, std::make_shared<Content>(std::vector<ContentRoot>{}, folder_.path().string()));
+            options_, std::make_shared<Content>(std::vector<ContentRoot>{}, folder_.path()));
         ASSERT_TRUE(opened) << opened.error().text();
         server_ = std::move(*opened);
         thread_ = std::jthread([this](const std::stop_token& stop) { server_->run(stop); });
@@ -404,7 +404,7 @@ TEST(TftpServer, TransfersUseTheGivenPorts) {
     options.first_port = 47'100;
     options.last_port = 47'101;
     auto server = TftpServer::open(
-        options, std::make_shared<Content>(std::vector<ContentRoot>{}, folder.path().string()));
+        options, std::make_shared<Content>(std::vector<ContentRoot>{}, folder.path()));
     ASSERT_TRUE(server);
     const std::jthread thread([&](const std::stop_token& stop) { (*server)->run(stop); });
     Peer a((*server)->port()), b((*server)->port()), c((*server)->port());

@@ -1,0 +1,232 @@
+#include <pomona/codec/efi.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <optional>
+#include <string>
+
+namespace pomona::codec {
+
+namespace {
+
+constexpr std::uint32_t kContainerMagic = 0x0ef1fab9;
+constexpr std::uint32_t kCpuI386 = 7;
+constexpr std::uint32_t kCpuX64 = 0x01000007;
+constexpr std::uint32_t kCpuSubtype = 3;
+constexpr std::uint16_t kMachineIa32 = 0x014c;
+constexpr std::uint16_t kMachineX64 = 0x8664;
+constexpr std::size_t kSliceHeaderSize = 20;
+/// Two exist; a few more may be there for machines that we do not know.
+constexpr std::uint32_t kMostSlices = 16;
+constexpr std::size_t kSliceAlignment = 4096;
+/// Far more than a boot program has; the loader of Windows stops at 96.
+constexpr std::uint16_t kMostSections = 96;
+constexpr std::size_t kSectionHeaderSize = 40;
+
+constexpr const char* kCopyAgain = "the file is cut off or damaged; copy it again";
+
+/// Little-endian fields at absolute offsets of a file that is read in small pieces.
+class FileView {
+  public:
+    FileView(std::uint64_t size, const ReadAt& read) : size_(size), read_(read) {}
+
+    [[nodiscard]] std::uint64_t size() const { return size_; }
+
+    template <typename T>
+    std::optional<T> field(std::uint64_t offset) const {
+        std::array<std::uint8_t, sizeof(T)> octets{};
+        if (offset > size_ || size_ - offset < octets.size()) return std::nullopt;
+        if (read_(offset, octets) != octets.size()) return std::nullopt;
+        T value = 0;
+        for (std::size_t i = octets.size(); i-- > 0;) value = static_cast<T>(value << 8U | octets[i]);
+        return value;
+    }
+    std::optional<std::uint16_t> u16(std::uint64_t offset) const { return field<std::uint16_t>(offset); }
+    std::optional<std::uint32_t> u32(std::uint64_t offset) const { return field<std::uint32_t>(offset); }
+
+  private:
+    std::uint64_t size_;
+    const ReadAt& read_;
+};
+
+std::string at(std::uint64_t offset) {
+    return "offset " + std::to_string(offset);
+}
+
+bool starts_like_pe(const FileView& file, std::uint64_t offset) {
+    return file.u16(offset) == 0x5a4d;
+}
+
+/// The sections must lie inside the slice: a loader reads the last octet of each.
+base::Result<void> check_sections(const FileView& file, std::uint64_t start, std::uint64_t end,
+                                  std::uint64_t table, std::uint16_t count) {
+    if (count > kMostSections)
+        return base::fail("the program has impossibly many sections", at(table), kCopyAgain);
+    for (std::uint16_t i = 0; i < count; ++i) {
+        const std::uint64_t header = table + std::uint64_t{i} * kSectionHeaderSize;
+        const auto raw_size = file.u32(header + 16);
+        const auto raw_offset = file.u32(header + 20);
+        if (!raw_size || !raw_offset || header + kSectionHeaderSize > end ||
+            (*raw_size != 0 && start + *raw_offset + *raw_size > end)) {
+            return base::fail("the program ends inside its section " + std::to_string(i + 1), at(header),
+                              kCopyAgain);
+        }
+    }
+    return {};
+}
+
+/// A PE program between `start` and `end` of the file.
+base::Result<EfiMachine> inspect_pe(const FileView& file, std::uint64_t start, std::uint64_t end) {
+    if (!starts_like_pe(file, start)) {
+        return base::fail("this is no EFI program (it does not start with MZ)", at(start),
+                          "use an EFI program such as GRUB's or iPXE's, or Apple's booter");
+    }
+    const auto pe_offset = file.u32(start + 0x3c);
+    if (!pe_offset || start + *pe_offset + 24 > end) {
+        return base::fail("the program has no PE header", at(start + 0x3c), kCopyAgain);
+    }
+    const std::uint64_t pe = start + *pe_offset;
+    if (file.u32(pe) != 0x00004550U) return base::fail("the program has no PE header", at(pe), kCopyAgain);
+
+    const auto machine = file.u16(pe + 4);
+    const auto sections = file.u16(pe + 6);
+    const auto optional_size = file.u16(pe + 20);
+    // The size was checked; this is about a file that shrinks while it is read.
+    if (!machine || !sections || !optional_size)
+        return base::fail("the program is unreadable", at(pe), kCopyAgain);
+    if (machine != kMachineIa32 && machine != kMachineX64) {
+        return base::fail("the program is for another processor (machine " + std::to_string(*machine) + ")",
+                          at(pe + 4), "use a program for ia32 or x86-64 EFI");
+    }
+    // Up to and including the subsystem, which both forms of the optional header have at the same place.
+    if (*optional_size < 70 || pe + 24 + *optional_size > end) {
+        return base::fail("the program's optional header is cut off", at(pe + 24), kCopyAgain);
+    }
+    if (file.u16(pe + 24) != (machine == kMachineX64 ? 0x20b : 0x10b)) {
+        return base::fail("the program's optional header does not fit its processor", at(pe + 24),
+                          kCopyAgain);
+    }
+    const auto subsystem = file.u16(pe + 24 + 68);
+    if (!subsystem) return base::fail("the program is unreadable", at(pe), kCopyAgain);
+    if (*subsystem < 10 || *subsystem > 12) {
+        return base::fail("the program is not made for EFI (subsystem " + std::to_string(*subsystem) + ")",
+                          at(pe + 24 + 68), "use an EFI program such as GRUB's or iPXE's");
+    }
+    const auto checked = check_sections(file, start, end, pe + 24 + *optional_size, *sections);
+    if (!checked) return std::unexpected(checked.error());
+    return machine == kMachineX64 ? EfiMachine::x64 : EfiMachine::ia32;
+}
+
+base::Result<EfiProgram> inspect_container(const FileView& file) {
+    const auto count = file.u32(4);
+    if (!count || *count == 0 || *count > kMostSlices) {
+        return base::fail("the universal container has an impossible number of slices", at(4), kCopyAgain);
+    }
+    EfiProgram program{.is_container = true, .slices = {}};
+    std::vector<std::pair<std::uint64_t, std::uint64_t>> taken = {{0, 8 + kSliceHeaderSize * *count}};
+    for (std::uint32_t i = 0; i < *count; ++i) {
+        const std::uint64_t header = 8 + std::uint64_t{i} * kSliceHeaderSize;
+        const auto cpu = file.u32(header);
+        const auto offset = file.u32(header + 8);
+        const auto length = file.u32(header + 12);
+        const std::string name = "slice " + std::to_string(i + 1) + " of the universal container";
+        if (!cpu || !offset || !length) return base::fail(name + " has no header", at(header), kCopyAgain);
+        const std::uint64_t end = std::uint64_t{*offset} + *length;
+        if (*length == 0 || end > file.size())
+            return base::fail(name + " is cut off", at(header), kCopyAgain);
+        for (const auto& [from, to] : taken) {
+            if (*offset < to && from < end) {
+                return base::fail(name + " overlaps another part of the file", at(header),
+                                  "build the container again");
+            }
+        }
+        taken.emplace_back(*offset, end);
+        if (cpu != kCpuI386 && cpu != kCpuX64) continue;
+        const EfiMachine machine = cpu == kCpuX64 ? EfiMachine::x64 : EfiMachine::ia32;
+        const auto inner = inspect_pe(file, *offset, end);
+        if (!inner) return std::unexpected(inner.error());
+        if (*inner != machine) {
+            return base::fail(name + " holds a program for another processor than it says", at(header),
+                              "build the container again");
+        }
+        if (program.runs_on(machine)) {
+            return base::fail("two slices are for the same processor", at(header),
+                              "build the container again");
+        }
+        program.slices.push_back({.machine = machine, .offset = *offset, .size = *length});
+    }
+    if (program.slices.empty()) {
+        return base::fail("the universal container holds no program for ia32 or x86-64", at(8),
+                          "build the container again");
+    }
+    return program;
+}
+
+}  // namespace
+
+bool EfiProgram::runs_on(EfiMachine machine) const {
+    return std::ranges::any_of(slices, [&](const EfiSlice& slice) { return slice.machine == machine; });
+}
+
+base::Result<EfiProgram> inspect_efi(std::uint64_t file_size, const ReadAt& read) {
+    const FileView file(file_size, read);
+    if (file_size == 0) return base::fail("the file is empty", at(0), "copy the EFI program again");
+    if (file.u32(0) == kContainerMagic) return inspect_container(file);
+    const auto machine = inspect_pe(file, 0, file_size);
+    if (!machine) return std::unexpected(machine.error());
+    return EfiProgram{.is_container = false,
+                      .slices = {{.machine = *machine, .offset = 0, .size = file_size}}};
+}
+
+base::Result<EfiProgram> inspect_efi(base::Bytes file) {
+    return inspect_efi(file.size(), [file](std::uint64_t offset, base::MutableBytes into) {
+        if (offset >= file.size()) return std::size_t{0};
+        const std::size_t count = std::min<std::size_t>(into.size(), file.size() - offset);
+        std::memcpy(into.data(), file.data() + offset, count);
+        return count;
+    });
+}
+
+base::Result<std::vector<std::uint8_t>> build_universal_efi(const std::vector<base::Bytes>& programs) {
+    std::vector<std::uint8_t> container;
+    const auto put = [&](std::uint32_t value) {
+        for (const unsigned shift : {0U, 8U, 16U, 24U}) {
+            container.push_back(static_cast<std::uint8_t>(value >> shift));
+        }
+    };
+    const auto aligned = [](std::uint64_t size) {
+        return (size + kSliceAlignment - 1) / kSliceAlignment * kSliceAlignment;
+    };
+    std::uint64_t offset = aligned(8 + kSliceHeaderSize * programs.size());
+    put(kContainerMagic);
+    put(static_cast<std::uint32_t>(programs.size()));
+    EfiProgram together;
+    for (const base::Bytes program : programs) {
+        const auto inspected = inspect_efi(program);
+        if (!inspected) return std::unexpected(inspected.error());
+        const EfiMachine machine = inspected->slices.front().machine;
+        if (inspected->is_container) {
+            return base::fail("one of the programs is a container already", {}, "give plain EFI programs");
+        }
+        if (together.runs_on(machine)) {
+            return base::fail("two programs are for the same processor", {}, "give one per processor");
+        }
+        if (offset + program.size() > 0xffffffffU) return base::fail("the programs exceed 4 GiB");
+        together.slices.push_back({.machine = machine, .offset = offset, .size = program.size()});
+        put(machine == EfiMachine::x64 ? kCpuX64 : kCpuI386);
+        put(kCpuSubtype);
+        put(static_cast<std::uint32_t>(offset));
+        put(static_cast<std::uint32_t>(program.size()));
+        put(0);
+        offset = aligned(offset + program.size());
+    }
+    if (programs.empty()) return base::fail("no program was given", {}, "give one per processor");
+    for (std::size_t i = 0; i < programs.size(); ++i) {
+        container.resize(together.slices[i].offset);
+        container.insert(container.end(), programs[i].begin(), programs[i].end());
+    }
+    return container;
+}
+
+}  // namespace pomona::codec

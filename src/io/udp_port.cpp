@@ -1,0 +1,147 @@
+// HeldUdpPort and RoutedSender over Linux sockets (packet(7), raw(7), udp(7)).
+#include "io/udp_port.hpp"
+
+#include <pomona/base/addresses.hpp>
+
+#include <arpa/inet.h>
+#include <linux/filter.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <string>
+#include <system_error>
+#include <utility>
+
+namespace pomona::io {
+
+namespace {
+
+std::string reason(int error) {
+    return std::generic_category().message(error);
+}
+
+// Closes the descriptor unless it was released.
+class Descriptor {
+  public:
+    explicit Descriptor(int number) : number_(number) {}
+    Descriptor(const Descriptor&) = delete;
+    Descriptor& operator=(const Descriptor&) = delete;
+    ~Descriptor() {
+        if (number_ >= 0) close(number_);
+    }
+    [[nodiscard]] int get() const { return number_; }
+    int release() { return std::exchange(number_, -1); }
+
+  private:
+    int number_;
+};
+
+constexpr std::size_t ipv4_header_bytes = 20;
+constexpr std::size_t ipv4_destination = 16;
+
+}  // namespace
+
+base::Result<HeldUdpPort> HeldUdpPort::hold(std::uint16_t port) {
+    const std::string where = "UDP port " + std::to_string(port);
+    Descriptor held(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    if (held.get() < 0) return base::fail("Cannot open a socket: " + reason(errno), where);
+
+    // Before bind, so that not one datagram is ever queued.
+    sock_filter drop_all[] = {BPF_STMT(BPF_RET | BPF_K, 0)};
+    const sock_fprog program{.len = 1, .filter = drop_all};
+    if (setsockopt(held.get(), SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) != 0) {
+        return base::fail("Cannot filter a socket: " + reason(errno), where);
+    }
+
+    // Bound without SO_REUSEADDR: beside a program that allows sharing, the newer socket would get, and here
+    // lose, the unicast datagrams of the older one.
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(port);
+    if (bind(held.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
+        if (errno == EADDRINUSE) return base::fail("Another program holds the port", where);
+        if (errno == EACCES) {
+            return base::fail("Not allowed to hold the port", where,
+                              "start as root or give the program CAP_NET_BIND_SERVICE");
+        }
+        return base::fail("Cannot hold the port: " + reason(errno), where);
+    }
+    // Allowed from now on: whoever comes later is the newer one, and gets everything.
+    const int on = 1;
+    (void)setsockopt(held.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    return HeldUdpPort(held.release());
+}
+
+HeldUdpPort::HeldUdpPort(HeldUdpPort&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
+
+HeldUdpPort& HeldUdpPort::operator=(HeldUdpPort&& other) noexcept {
+    std::swap(descriptor_, other.descriptor_);
+    return *this;
+}
+
+HeldUdpPort::~HeldUdpPort() {
+    if (descriptor_ >= 0) close(descriptor_);
+}
+
+base::Result<RoutedSender> RoutedSender::open() {
+    // IPPROTO_RAW: the caller writes the IPv4 header (IP_HDRINCL), and nothing is ever received.
+    Descriptor raw(socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_RAW));
+    if (raw.get() < 0) {
+        if (errno == EPERM || errno == EACCES) {
+            return base::fail("Not allowed to open a raw socket", "routed sending",
+                              "start as root or give the program CAP_NET_RAW");
+        }
+        return base::fail("Cannot open a raw socket: " + reason(errno), "routed sending");
+    }
+    return RoutedSender(raw.release());
+}
+
+RoutedSender::RoutedSender(RoutedSender&& other) noexcept
+    : descriptor_(std::exchange(other.descriptor_, -1)) {}
+
+RoutedSender& RoutedSender::operator=(RoutedSender&& other) noexcept {
+    std::swap(descriptor_, other.descriptor_);
+    return *this;
+}
+
+RoutedSender::~RoutedSender() {
+    if (descriptor_ >= 0) close(descriptor_);
+}
+
+base::Result<void> RoutedSender::send(base::Bytes packet) {
+    if (packet.size() < ipv4_header_bytes || packet[0] >> 4 != 4) {
+        return base::fail("Not an IPv4 packet", "routed sending");
+    }
+    sockaddr_in to{};
+    to.sin_family = AF_INET;
+    std::memcpy(&to.sin_addr, packet.data() + ipv4_destination, sizeof to.sin_addr);
+    ssize_t sent = -1;
+    do {
+        sent = sendto(descriptor_, packet.data(), packet.size(), 0, reinterpret_cast<const sockaddr*>(&to),
+                      sizeof to);
+    } while (sent < 0 && errno == EINTR);
+    if (sent >= 0) return {};
+
+    const int error = errno;
+    const std::string where = "sending to " + base::Ipv4Address(ntohl(to.sin_addr.s_addr)).text();
+    switch (error) {
+        case ENETUNREACH:
+        case EHOSTUNREACH:
+            return base::fail("There is no route", where, "add one on this host: `ip route add ...`");
+        case EMSGSIZE:
+            return base::fail("The packet is longer than the way's MTU", where);
+        case EPERM:
+            return base::fail("A packet filter of this host forbids it", where, "see `nft list ruleset`");
+        case EACCES:
+            return base::fail("The destination is a broadcast address", where);
+        case ENETDOWN:
+            return base::fail("The interface of the route is down", where);
+        default:
+            return base::fail(reason(error), where);
+    }
+}
+
+}  // namespace pomona::io

@@ -1,0 +1,509 @@
+#include "servers/boot_server.hpp"
+
+#include "io/frame_port.hpp"
+#include "io/udp_port.hpp"
+#include "servers/log.hpp"
+
+#include <pomona/codec/frame.hpp>
+
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/post.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <span>
+#include <unordered_set>
+#include <utility>
+
+namespace pomona::servers {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+/// The kernel sorts out everything that is not for a DHCP server's port.
+constexpr const char* capture_filter = "udp dst port 67";
+/// Frames handled before the loop looks at its other duties.
+constexpr int frames_per_turn = 256;
+/// Longest answer of all: what a client may ask for, plus headers.
+constexpr std::size_t answer_room = 8'192;
+constexpr std::size_t packet_room = 65'536;
+constexpr std::size_t routed_mtu = 1'500;
+/// Lines a second about packets that get no answer; the rest is counted. Answers are never held back.
+constexpr unsigned silence_lines_a_second = 100;
+/// "Images left out" is told once per client; the memory of whom it was told is bounded.
+constexpr std::size_t told_clients = 4'096;
+
+model::TimePoint now() {
+    return std::chrono::time_point_cast<std::chrono::seconds>(std::chrono::system_clock::now());
+}
+
+std::string hex(std::uint32_t value) {
+    constexpr std::string_view digits = "0123456789abcdef";
+    std::string out(8, '0');
+    for (std::size_t i = 0; i < out.size(); ++i) out[7 - i] = digits[value >> 4 * i & 0xf];
+    return out;
+}
+
+std::string_view message_name(const policy::Request& request) {
+    struct Visitor {
+        std::string_view operator()(const policy::BsdpList&) const { return "INFORM[LIST]"; }
+        std::string_view operator()(const policy::BsdpSelect&) const { return "INFORM[SELECT]"; }
+        std::string_view operator()(const policy::BsdpDiscover&) const { return "DISCOVER"; }
+        std::string_view operator()(const policy::BsdpAddressNote&) const { return "REQUEST"; }
+    };
+    return std::visit(Visitor{}, request);
+}
+
+/// A capture port and who we are behind it.
+struct Port {
+    io::Interface interface;
+    policy::ServerIdentity identity;
+    io::FramePort frames;
+    boost::asio::posix::stream_descriptor readable;
+
+    Port(io::Interface facts, io::FramePort port, boost::asio::io_context& loop)
+        : interface(std::move(facts)), frames(std::move(port)), readable(loop, frames.descriptor()) {}
+    Port(const Port&) = delete;
+    Port& operator=(const Port&) = delete;
+    // The descriptor is the capture port's to close.
+    ~Port() { readable.release(); }
+};
+
+/// What the log says about the one who asked. Views into the request.
+struct Asker {
+    std::string_view interface;
+    base::MacAddress mac;
+    std::string_view model;
+    std::string_view architecture;
+    std::uint32_t xid = 0;
+    std::string_view message;
+};
+
+/// An answer ready to leave. Views into the request, the decision and the buffer it was written to.
+struct Outgoing {
+    Asker asker;
+    codec::DatagramHeader header;
+    std::optional<base::MacAddress> link;
+    base::Bytes payload;
+    policy::AnswerKind kind = policy::AnswerKind::list;
+    base::BootImageId image;
+    std::string_view failure;
+};
+
+/// The same with copies of everything, for an answer that waits until its choice is durable. Empty until then
+/// when the registry refused the choice.
+struct WaitingAnswer {
+    Outgoing outgoing;
+    std::string interface;
+    std::string model;
+    std::string architecture;
+    std::vector<std::uint8_t> payload;
+
+    void keep(const Outgoing& from) {
+        outgoing = from;
+        interface = from.asker.interface;
+        model = from.asker.model;
+        architecture = from.asker.architecture;
+        payload.assign(from.payload.begin(), from.payload.end());
+        outgoing.asker.interface = interface;
+        outgoing.asker.model = model;
+        outgoing.asker.architecture = architecture;
+        outgoing.payload = payload;
+    }
+};
+
+/// Answers whose choice the registry has dealt with, on their way from its thread to the loop's. The loop is
+/// woken once per group commit, not once per answer.
+struct SettledAnswers {
+    struct Settled {
+        std::shared_ptr<WaitingAnswer> answer;
+        bool durable = false;
+    };
+    base::Guarded<std::vector<Settled>> list{};
+
+    /// True for the first since the list was taken: then the loop has to be told.
+    bool add(std::shared_ptr<WaitingAnswer> answer, bool durable) {
+        return list.with([&](std::vector<Settled>& settled) {
+            settled.push_back({std::move(answer), durable});
+            return settled.size() == 1;
+        });
+    }
+    std::vector<Settled> take() {
+        return list.with([](std::vector<Settled>& settled) { return std::exchange(settled, {}); });
+    }
+};
+
+}  // namespace
+
+struct BootServer::State {
+    boost::asio::io_context& loop;
+    Options options;
+    const base::Snapshot<model::Catalogue>& catalogue;
+    store::ClientRegistry& registry;
+    std::function<void()> port_lost;
+
+    std::map<std::string, std::shared_ptr<Port>, std::less<>> ports;
+    std::set<base::Ipv4Address> addresses_ever;
+    std::optional<io::RoutedSender> routed;
+    std::uint16_t next_ip_id = 1;
+    std::vector<std::uint8_t> answer_buffer = std::vector<std::uint8_t>(answer_room);
+    std::vector<std::uint8_t> packet_buffer = std::vector<std::uint8_t>(packet_room);
+    // Shared, since the registry may settle its last changes when this server is gone.
+    const std::shared_ptr<SettledAnswers> settled = std::make_shared<SettledAnswers>();
+    std::unordered_set<base::MacAddress> told_left_out;
+    Clock::time_point silence_second;
+    unsigned silence_lines = 0;
+    std::uint64_t silence_lines_held_back = 0;
+    base::Guarded<Counters> counters{};
+    Counters counted;  // of this thread, published once per turn
+
+    State(boost::asio::io_context& the_loop, Options the_options,
+          const base::Snapshot<model::Catalogue>& the_catalogue, store::ClientRegistry& the_registry)
+        : loop(the_loop), options(std::move(the_options)), catalogue(the_catalogue), registry(the_registry) {
+        counted.silences.resize(policy::silence_texts().size());
+        auto sender = io::RoutedSender::open();
+        if (sender) {
+            routed.emplace(*std::move(sender));
+        } else {
+            log_event(Level::warn, "no-routed-answers", {{"error", sender.error().text()}});
+        }
+    }
+
+    std::size_t serve(const std::vector<io::Interface>& wanted, const std::vector<io::Interface>& all);
+    void open_port(const io::Interface& interface);
+    void wait(const std::shared_ptr<Port>& port);
+    void turn(const std::shared_ptr<Port>& port);
+    void handle(Port& port, base::Bytes frame, const model::Catalogue& images);
+    void answer(Port& port, const policy::Request& request, policy::Answer& answer);
+    void stay_silent(const Port& port, const policy::Request& request, const policy::Quiet& quiet);
+    void log_refused(const Port& port, const policy::Refused& refused);
+    void log_silence(policy::Silence reason, const Asker& asker);
+    void send_settled();
+    void send(const Outgoing& outgoing);
+    bool send_on_link(const Outgoing& outgoing);
+    bool send_routed(const Outgoing& outgoing);
+    void tell_left_out(const Asker& asker, std::size_t left_out);
+    [[nodiscard]] Asker asker_of(const Port& port, const policy::Request& request) const;
+};
+
+std::size_t BootServer::State::serve(const std::vector<io::Interface>& wanted,
+                                     const std::vector<io::Interface>& all) {
+    std::set<base::Ipv4Address> own;
+    for (const io::Interface& interface : all) {
+        for (const base::Ipv4Network& network : interface.addresses) own.insert(network.address());
+    }
+    for (auto it = ports.begin(); it != ports.end();) {
+        const auto still = std::ranges::find_if(wanted, [&](const io::Interface& interface) {
+            // The same name on another index is another device; a changed MAC needs a new port as well.
+            return interface.name == it->first && interface.index == it->second->interface.index &&
+                   interface.mac == it->second->interface.mac;
+        });
+        if (still == wanted.end()) {
+            log_event(Level::info, "interface-closed", {{"interface", it->first}});
+            it->second->readable.cancel();
+            it = ports.erase(it);
+        } else {
+            ++it;
+        }
+    }
+    for (const io::Interface& interface : wanted) {
+        if (!ports.contains(interface.name)) open_port(interface);
+        const auto found = ports.find(interface.name);
+        if (found == ports.end()) continue;
+        for (const base::Ipv4Network& network : interface.addresses) addresses_ever.insert(network.address());
+        found->second->interface = interface;
+    }
+    for (auto& [name, port] : ports) {
+        policy::ServerIdentity identity{.interface = name,
+                                        .host_name = options.host_name,
+                                        .addresses = port->interface.addresses,
+                                        .own_addresses = {own.begin(), own.end()},
+                                        .former_addresses = {}};
+        std::ranges::set_difference(addresses_ever, own, std::back_inserter(identity.former_addresses));
+        const bool changed = identity.addresses != port->identity.addresses;
+        port->identity = std::move(identity);
+        if (!changed) continue;
+        std::string addresses;
+        for (const base::Ipv4Network& network : port->interface.addresses) {
+            addresses += (addresses.empty() ? "" : ",") + network.text();
+        }
+        log_event(Level::info, "interface-served",
+                  {{"interface", name}, {"mac", port->interface.mac.text()}, {"addresses", addresses}});
+    }
+    return ports.size();
+}
+
+void BootServer::State::open_port(const io::Interface& interface) {
+    auto frames =
+        io::FramePort::open(interface.name, {.filter = capture_filter, .ring_bytes = options.ring_bytes});
+    if (!frames) {
+        log_event(Level::error, "interface-not-opened",
+                  {{"interface", interface.name}, {"error", frames.error().text()}});
+        return;
+    }
+    auto port = std::make_shared<Port>(interface, *std::move(frames), loop);
+    ports.emplace(interface.name, port);
+    wait(port);
+}
+
+void BootServer::State::wait(const std::shared_ptr<Port>& port) {
+    port->readable.async_wait(boost::asio::posix::stream_descriptor::wait_read,
+                              [this, port](const boost::system::error_code& error) {
+                                  if (!error) turn(port);
+                              });
+}
+
+void BootServer::State::turn(const std::shared_ptr<Port>& port) {
+    const auto images = catalogue.current();
+    const LogBatch batch;
+    const auto drained =
+        port->frames.drain(frames_per_turn, [&](base::Bytes frame) { handle(*port, frame, *images); });
+    counted.frames_dropped = port->frames.statistics().dropped;
+    counters.with([this](Counters& shared) { shared = counted; });
+    if (drained) {
+        wait(port);
+        return;
+    }
+    log_event(Level::warn, "interface-lost",
+              {{"interface", port->interface.name}, {"error", drained.error().text()}});
+    ports.erase(port->interface.name);
+    if (port_lost) port_lost();
+}
+
+void BootServer::State::handle(Port& port, base::Bytes frame, const model::Catalogue& images) {
+    ++counted.frames;
+    const auto datagram = codec::parse_frame(frame);
+    // A tagged frame belongs to the interface of its VLAN, where it is seen again without the tag. Frames for
+    // other stations show up when somebody made the interface promiscuous.
+    if (!datagram || datagram->vlan ||
+        (datagram->link_destination != port.interface.mac && !datagram->link_destination.is_multicast())) {
+        ++counted.silences[static_cast<std::size_t>(policy::Silence::not_bootp)];
+        return;
+    }
+    const auto request = policy::parse_request(*datagram, port.identity, options.access);
+    if (!request) {
+        log_refused(port, request.error());
+        return;
+    }
+    const auto client = registry.find(policy::key_of(policy::client_of(*request)));
+    const policy::Situation situation{.identity = port.identity,
+                                      .rules = options.rules,
+                                      .catalogue = images,
+                                      .client = client,
+                                      .remembered_clients = registry.size(),
+                                      .now = now()};
+    auto decision = policy::decide(*request, situation);
+    if (auto* reply = std::get_if<policy::Answer>(&decision)) {
+        answer(port, *request, *reply);
+    } else {
+        stay_silent(port, *request, std::get<policy::Quiet>(decision));
+    }
+}
+
+Asker BootServer::State::asker_of(const Port& port, const policy::Request& request) const {
+    const policy::BsdpClient& client = policy::client_of(request);
+    return {.interface = port.interface.name,
+            .mac = client.header.mac(),
+            .model = client.model,
+            .architecture = client.architecture,
+            .xid = client.header.xid,
+            .message = message_name(request)};
+}
+
+void BootServer::State::answer(Port& port, const policy::Request& request, policy::Answer& answer) {
+    // A choice is in memory before the answer is written, since the record gives the machine its name; the
+    // answer leaves when the record is durable.
+    std::shared_ptr<WaitingAnswer> waiting;
+    if (answer.remember) {
+        waiting = std::make_shared<WaitingAnswer>();
+        const auto record =
+            registry.apply(*answer.remember, [this, waiting, settled = settled, &loop = loop](bool durable) {
+                if (settled->add(waiting, durable)) boost::asio::post(loop, [this] { send_settled(); });
+            });
+        if (record) {
+            answer.machine_name = record->machine_name;
+        } else {
+            // Every place is taken by choices made by hand. A refusal waits for no disk.
+            waiting.reset();
+            answer = policy::failed_instead(answer, "no-room-for-this-machine");
+        }
+    }
+    const policy::WrittenAnswer written = policy::write_answer(answer, answer_buffer);
+    const Asker asker = asker_of(port, request);
+    if (written.payload.empty()) {
+        log_silence(policy::Silence::answer_too_large, asker);
+        return;
+    }
+    if (written.images_left_out > 0) tell_left_out(asker, written.images_left_out);
+    const bool list = answer.kind == policy::AnswerKind::list;
+    const Outgoing outgoing{
+        .asker = asker,
+        .header = {.link_source = port.interface.mac,
+                   .link_destination = answer.destination.link.value_or(base::MacAddress()),
+                   .source = {answer.server, codec::bootp_server_port},
+                   .destination = answer.destination.to,
+                   .ip_id = next_ip_id++},
+        .link = answer.destination.link,
+        .payload = written.payload,
+        .kind = answer.kind,
+        .image = list ? answer.default_image : answer.selected_image.value_or(base::BootImageId()),
+        .failure = answer.failure};
+    if (waiting) {
+        waiting->keep(outgoing);
+    } else {
+        send(outgoing);
+    }
+}
+
+void BootServer::State::send_settled() {
+    const LogBatch batch;
+    for (const auto& [waiting, durable] : settled->take()) {
+        if (waiting->payload.empty()) continue;
+        if (!durable) {
+            log_event(Level::warn, "choice-not-stored", {{"mac", waiting->outgoing.asker.mac.text()}});
+        }
+        send(waiting->outgoing);
+    }
+}
+
+void BootServer::State::send(const Outgoing& outgoing) {
+    if (!(outgoing.link ? send_on_link(outgoing) : send_routed(outgoing))) {
+        ++counted.send_failures;
+        return;
+    }
+    ++counted.answers[static_cast<std::size_t>(outgoing.kind)];
+    if (!log_enabled(Level::info)) return;
+    const Asker& asker = outgoing.asker;
+    log_event(Level::info, "answer",
+              {{"interface", asker.interface},
+               {"mac", asker.mac.text()},
+               {"arch", asker.architecture},
+               {"model", asker.model},
+               {"xid", hex(asker.xid)},
+               {"message", asker.message},
+               {"reply", text(outgoing.kind)},
+               {"to", outgoing.header.destination.text()},
+               {"bytes", outgoing.payload.size()},
+               outgoing.failure.empty() ? Field{"image", outgoing.image.text()}
+                                        : Field{"failure", outgoing.failure}});
+}
+
+bool BootServer::State::send_on_link(const Outgoing& outgoing) {
+    const auto port = ports.find(outgoing.asker.interface);
+    std::string_view trouble = "the interface is gone";
+    if (port != ports.end()) {
+        codec::PacketWriter writer(outgoing.header, outgoing.payload,
+                                   static_cast<std::size_t>(port->second->interface.mtu));
+        if (writer.for_each_frame(packet_buffer,
+                                  [&](base::Bytes frame) { return port->second->frames.inject(frame); })) {
+            return true;
+        }
+        trouble = "the kernel refused the frame";
+    }
+    log_event(
+        Level::warn, "answer-lost",
+        {{"interface", outgoing.asker.interface}, {"mac", outgoing.asker.mac.text()}, {"error", trouble}});
+    return false;
+}
+
+bool BootServer::State::send_routed(const Outgoing& outgoing) {
+    std::string trouble = "no raw socket";
+    codec::PacketWriter writer(outgoing.header, outgoing.payload, routed_mtu);
+    const bool sent = routed && writer.for_each_packet(packet_buffer, [&](base::Bytes packet) {
+        const auto result = routed->send(packet);
+        if (!result) trouble = result.error().text();
+        return result.has_value();
+    });
+    if (!sent) {
+        log_event(Level::warn, "answer-lost",
+                  {{"to", outgoing.header.destination.text()},
+                   {"mac", outgoing.asker.mac.text()},
+                   {"error", trouble}});
+    }
+    return sent;
+}
+
+void BootServer::State::stay_silent(const Port& port, const policy::Request& request,
+                                    const policy::Quiet& quiet) {
+    if (quiet.change) registry.apply(*quiet.change);
+    log_silence(quiet.reason, asker_of(port, request));
+}
+
+void BootServer::State::log_refused(const Port& port, const policy::Refused& refused) {
+    if (policy::text_of(refused.reason).everyday && !log_enabled(Level::debug)) {
+        ++counted.silences[static_cast<std::size_t>(refused.reason)];
+        return;
+    }
+    Asker asker;
+    asker.interface = port.interface.name;
+    if (refused.header) {
+        asker.mac = refused.header->mac();
+        asker.xid = refused.header->xid;
+    }
+    asker.model = refused.model.empty() ? refused.vendor_class : refused.model;
+    log_silence(refused.reason, asker);
+}
+
+void BootServer::State::log_silence(policy::Silence reason, const Asker& asker) {
+    ++counted.silences[static_cast<std::size_t>(reason)];
+    const policy::SilenceText& why = policy::text_of(reason);
+    const Level level = why.everyday ? Level::debug : Level::info;
+    if (!log_enabled(level)) return;
+    if (const auto second = Clock::now(); second - silence_second >= std::chrono::seconds(1)) {
+        if (silence_lines_held_back > 0) {
+            log_event(Level::info, "silences-not-logged", {{"count", silence_lines_held_back}});
+        }
+        silence_second = second;
+        silence_lines = 0;
+        silence_lines_held_back = 0;
+    }
+    if (++silence_lines > silence_lines_a_second) {
+        ++silence_lines_held_back;
+        return;
+    }
+    log_event(level, "silence",
+              {{"interface", asker.interface},
+               {"mac", asker.mac.text()},
+               {"arch", asker.architecture},
+               {"model", asker.model},
+               {"xid", hex(asker.xid)},
+               {"message", asker.message},
+               {"reason", why.name},
+               {"why", why.sentence}});
+}
+
+void BootServer::State::tell_left_out(const Asker& asker, std::size_t left_out) {
+    if (told_left_out.size() >= told_clients) told_left_out.clear();
+    if (!told_left_out.insert(asker.mac).second) return;
+    log_event(Level::warn, "images-left-out",
+              {{"mac", asker.mac.text()},
+               {"model", asker.model},
+               {"count", left_out},
+               {"why", "the list does not fit into the message size that this client takes"}});
+}
+
+BootServer::BootServer(boost::asio::io_context& loop, Options options,
+                       const base::Snapshot<model::Catalogue>& catalogue, store::ClientRegistry& registry)
+    : state_(std::make_unique<State>(loop, std::move(options), catalogue, registry)) {}
+
+BootServer::~BootServer() = default;
+
+std::size_t BootServer::serve(const std::vector<io::Interface>& wanted,
+                              const std::vector<io::Interface>& all) {
+    return state_->serve(wanted, all);
+}
+
+void BootServer::on_port_lost(std::function<void()> callback) {
+    state_->port_lost = std::move(callback);
+}
+
+BootServer::Counters BootServer::counters() const {
+    return state_->counters.with([](const Counters& shared) { return shared; });
+}
+
+}  // namespace pomona::servers

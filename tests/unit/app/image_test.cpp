@@ -1,0 +1,191 @@
+#include "app/image.hpp"
+
+#include "support/image_folder_fixture.hpp"
+#include "support/temporary_folder.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include <sstream>
+#include <string>
+
+namespace pomona::app {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::Not;
+using tests::TemporaryFolder;
+using tests::write_file;
+using tests::write_image;
+
+constexpr std::string_view kDefault = "<key>IsDefault</key><true/>";
+
+store::ImageFolderSettings settings_for(const TemporaryFolder& root) {
+    store::ImageFolderSettings settings;
+    settings.roots = {{.name = "NetBootSP7", .path = root.path()}};
+    settings.resolve = [](const std::string&) { return std::nullopt; };
+    return settings;
+}
+
+struct Output {
+    int code;
+    std::string text;
+};
+
+Output list(const store::ImageFolderSettings& settings, bool json = false) {
+    std::ostringstream out;
+    const int code = list_images(settings, json, out);
+    return {code, out.str()};
+}
+
+Output check(const store::ImageFolderSettings& settings, const std::optional<std::string>& folder,
+             bool json = false) {
+    std::ostringstream out;
+    const int code = check_images(settings, folder, json, out);
+    return {code, out.str()};
+}
+
+TEST(ImageList, TellsWhatIsPublishedToWhom) {
+    const TemporaryFolder root;
+    write_image(root / "a.nbi", "GRUB 2", 4097,
+                std::string(kDefault) +
+                    "<key>EnabledSystemIdentifiers</key><array><string>iMac12,1</string></array>"
+                    "<key>DisabledMACAddresses</key><array><string>0:1:2:3:4:5</string></array>");
+    write_file(root / "a.nbi/i386/booter", tests::universal_efi_program());
+    const Output run = list(settings_for(root));
+    EXPECT_EQ(run.code, 0);
+    EXPECT_EQ(
+        run.text,
+        "0x81001001  GRUB 2  (default)\n"
+        "    folder    " +
+            (root / "a.nbi") +
+            "\n"
+            "    shown to  i386 Macs, models iMac12,1, without 00:01:02:03:04:05\n"
+            "    loads     nbi/NetBootSP7/a.nbi/i386/booter  (i386, 32- and 64-bit EFI, 9216 octets)\n");
+}
+
+TEST(ImageList, ShortensLongListsOfModels) {
+    const TemporaryFolder root;
+    std::string models = "<key>EnabledSystemIdentifiers</key><array>";
+    for (int i = 1; i <= 12; ++i) models += "<string>iMac" + std::to_string(i) + ",1</string>";
+    write_image(root / "a.nbi", "A", 1, models + "</array>");
+    EXPECT_THAT(list(settings_for(root)).text, HasSubstr(" and 4 more\n"));
+}
+
+TEST(ImageList, ShowsProblemsTooAndFailsForErrors) {
+    const TemporaryFolder root;
+    write_image(root / "a.nbi", "A", 1);
+    Output run = list(settings_for(root));
+    EXPECT_EQ(run.code, 0) << "a warning is no failure";
+    EXPECT_THAT(run.text,
+                HasSubstr("\n\nwarning: " + (root / "a.nbi/NBImageInfo.plist") + ": IsDefault: no image"));
+    write_file(root / "b.nbi/x", "x");
+    run = list(settings_for(root));
+    EXPECT_EQ(run.code, 1);
+    EXPECT_THAT(run.text, HasSubstr("error: " + (root / "b.nbi") + ": there is no NBImageInfo.plist"));
+    const TemporaryFolder empty;
+    EXPECT_EQ(list(settings_for(empty)).text, "no image is published\n");
+}
+
+TEST(ImageList, Json) {
+    const TemporaryFolder root;
+    write_image(root / "a.nbi", "GRUB 2", 4097, kDefault);
+    write_image(root / "b\xff.nbi", "B", 2);
+    write_file(root / "c.nbi/x", "x");
+    const Output run = list(settings_for(root), true);
+    EXPECT_EQ(run.code, 1);
+    const auto json = nlohmann::json::parse(run.text);
+    ASSERT_EQ(json["images"].size(), 2U);
+    const auto& image = json["images"][0];
+    EXPECT_EQ(image["id"], "0x81001001");
+    EXPECT_EQ(image["index"], 4097);
+    EXPECT_EQ(image["kind"], 1);
+    EXPECT_EQ(image["install"], true);
+    EXPECT_EQ(image["name"], "GRUB 2");
+    EXPECT_EQ(image["type"], "BootFileOnly");
+    EXPECT_EQ(image["default"], true);
+    EXPECT_EQ(image["share"], "NetBootSP7");
+    EXPECT_EQ(image["folder"], "a.nbi");
+    EXPECT_EQ(image["path"], root / "a.nbi");
+    EXPECT_EQ(image["root"], nullptr);
+    EXPECT_EQ(image["models"], nlohmann::json::array());
+    const auto& file = image["boot_files"][0];
+    EXPECT_EQ(file["architecture"], "i386");
+    EXPECT_EQ(file["tftp_path"], "nbi/NetBootSP7/a.nbi/i386/booter");
+    EXPECT_EQ(file["efi_widths"], nlohmann::json::array({64}));
+    EXPECT_EQ(file["size"], 1024);
+    ASSERT_EQ(json["problems"].size(), 1U);
+    EXPECT_EQ(json["problems"][0]["severity"], "error");
+    EXPECT_EQ(json["problems"][0]["path"], root / "c.nbi");
+    EXPECT_NE(json["problems"][0]["remedy"], "");
+}
+
+TEST(ImageList, JsonTellsTheRoot) {
+    const TemporaryFolder root;
+    const auto write = [&](const char* folder, int index, const char* root_path) {
+        write_image(root / folder, folder, index);
+        std::string plist = tests::plist_text(
+            folder, index, std::string("<key>RootPath</key><string>") + root_path + "</string>");
+        plist.replace(plist.find("BootFileOnly"), 12, "HTTP");
+        write_file(root / (std::string(folder) + "/NBImageInfo.plist"), plist);
+    };
+    write("a.nbi", 1, "NetBoot.dmg");
+    write_file(root / "a.nbi/NetBoot.dmg", "");
+    write("b.nbi", 2, "http://10.0.1.5/b.dmg");
+    store::ImageFolderSettings settings = settings_for(root);
+    settings.resolve = store::resolve_host;
+    const auto json = nlohmann::json::parse(list(settings, true).text);
+    ASSERT_EQ(json["images"].size(), 2U) << json;
+    EXPECT_EQ(json["images"][0]["root"], nlohmann::json({{"file", "NetBoot.dmg"}}));
+    EXPECT_EQ(json["images"][1]["root"], nlohmann::json({{"place", "http://10.0.1.5/b.dmg"}}));
+    EXPECT_THAT(list(settings).text, AllOf(HasSubstr("root      NetBoot.dmg  (HTTP)"),
+                                           HasSubstr("root      http://10.0.1.5/b.dmg  (HTTP)")));
+}
+
+TEST(ImageCheck, PutsProblemsFirstAndCounts) {
+    const TemporaryFolder root;
+    write_image(root / "a.nbi", "A", 1, kDefault);
+    write_image(root / "b.nbi", "B", 2, "<key>FilterOnly</key><integer>0</integer>");
+    write_file(root / "c.nbi/x", "x");
+    const Output run = check(settings_for(root), std::nullopt);
+    EXPECT_EQ(run.code, 1);
+    EXPECT_THAT(run.text,
+                testing::StartsWith("warning: " + (root / "b.nbi/NBImageInfo.plist") + ": FilterOnly: "));
+    EXPECT_THAT(run.text, testing::EndsWith("2 images of 3 folders published, 1 error, 1 warning\n"));
+}
+
+TEST(ImageCheck, LooksAtOneImageAlone) {
+    const TemporaryFolder root;
+    write_image(root / "a.nbi", "A", 1);
+    write_file(root / "c.nbi/x", "x");
+    const TemporaryFolder elsewhere;
+    Output run = check(settings_for(elsewhere), root / "a.nbi/");
+    EXPECT_EQ(run.code, 0);
+    EXPECT_THAT(run.text, AllOf(HasSubstr("nbi/NetBootSP0/a.nbi/i386/booter"), Not(HasSubstr("warning:")),
+                                HasSubstr("1 image of 1 folder published, 0 errors, 0 warnings\n")));
+    // A folder of a configured root has that root's name in its paths.
+    run = check(settings_for(root), root / "a.nbi");
+    EXPECT_THAT(run.text, HasSubstr("nbi/NetBootSP7/a.nbi/i386/booter"));
+    run = check(settings_for(elsewhere), root / "c.nbi");
+    EXPECT_EQ(run.code, 1);
+    run = check(settings_for(elsewhere), root / "gone.nbi");
+    EXPECT_EQ(run.code, 1);
+    EXPECT_THAT(run.text, HasSubstr("no such folder"));
+}
+
+TEST(ImageCheck, LooksAtAnotherRoot) {
+    const TemporaryFolder root;
+    write_image(root / "a.nbi", "A", 1, kDefault);
+    const TemporaryFolder elsewhere;
+    store::ImageFolderSettings settings = settings_for(elsewhere);
+    settings.external_tftp_root = elsewhere.path();
+    const Output run = check(settings, root.path());
+    EXPECT_EQ(run.code, 0) << run.text;
+    EXPECT_THAT(run.text, HasSubstr("1 image of 1 folder published"));
+    EXPECT_EQ(check(settings, root / "gone").code, 1);
+}
+
+}  // namespace
+}  // namespace pomona::app
