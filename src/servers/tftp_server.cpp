@@ -27,8 +27,8 @@ base::Error cannot_listen(const base::Endpoint& endpoint, int error) {
             return {"no privilege to open UDP port " + std::to_string(endpoint.port), port,
                     "start as root or with CAP_NET_BIND_SERVICE, or choose a port above 1023"};
         case EADDRNOTAVAIL:
-            return {"this machine has no address " + endpoint.address.text(),
-                    "tftp-address = " + endpoint.address.text(), "name an address of an interface, or none"};
+            return {"this machine has no address " + endpoint.address.text(), "tftp on " + endpoint.text(),
+                    "serve on an address that an interface has"};
         default:
             return {"cannot open UDP " + endpoint.text() + ": " + reason, port, {}};
     }

@@ -115,7 +115,7 @@ struct TftpServerOptions {
 
 class TftpServer {
   public:
-    /// Opens the sockets. The error names the setting (`tftp-port`, `tftp-address`, `tftp-port-range`) and
+    /// Opens the sockets. The error names the setting (`tftp-port`, `tftp-port-range`) and
     /// the remedy; the caller may go on without TFTP.
     static base::Result<std::unique_ptr<TftpServer>> open(TftpServerOptions options,
                                                           std::shared_ptr<const Content> content);

@@ -1,5 +1,7 @@
 // Fuzz target: TFTP packets are parsed, written and parsed again; the same octets drive a transfer as ACKs
 // and pauses.
+#include "fuzz/require.hpp"
+
 #include <pomona/codec/netascii.hpp>
 #include <pomona/codec/tftp.hpp>
 #include <pomona/policy/tftp_transfer.hpp>
@@ -17,36 +19,35 @@
 namespace {
 
 using namespace pomona;
-
-void require(bool holds) {
-    if (!holds) std::abort();
-}
+using fuzz::require;
 
 template <typename Packet>
 void write_and_read_again(const Packet& packet, std::size_t size) {
     std::vector<std::uint8_t> room(size + 64);
     base::ByteWriter to(room);
     codec::write_tftp(to, packet);
-    require(to.ok());
+    require(to.ok(), "what was read fits when written");
     const auto again = codec::parse_tftp(to.written());
-    require(again.has_value() && std::holds_alternative<Packet>(*again));
+    require(again.has_value() && std::holds_alternative<Packet>(*again), "it is read again as the same kind");
     if constexpr (std::is_same_v<Packet, codec::TftpData>) {
-        require(std::get<Packet>(*again).block == packet.block);
-        require(base::as_text(std::get<Packet>(*again).payload) == base::as_text(packet.payload));
+        require(std::get<Packet>(*again).block == packet.block, "the block number survives");
+        require(base::as_text(std::get<Packet>(*again).payload) == base::as_text(packet.payload),
+                "the payload survives");
     } else {
-        require(std::get<Packet>(*again) == packet);
+        require(std::get<Packet>(*again) == packet, "the packet survives");
     }
 }
 
 void negotiate(const codec::TftpOptions& options) {
     const auto terms = codec::negotiate_tftp(options, {}, 1234);
     if (!terms) return;
-    require(terms->blksize() >= codec::tftp_min_blksize && terms->blksize() <= 1456);
-    require(terms->windowsize() >= 1 && terms->windowsize() <= 64);
+    require(terms->blksize() >= codec::tftp_min_blksize && terms->blksize() <= 1456,
+            "the block size is within limits");
+    require(terms->windowsize() >= 1 && terms->windowsize() <= 64, "the window is within limits");
     std::array<std::uint8_t, 128> room{};
     base::ByteWriter to(room);
     codec::write_tftp_oack(to, *terms);
-    require(to.ok() && codec::parse_tftp(to.written()).has_value());
+    require(to.ok() && codec::parse_tftp(to.written()).has_value(), "an OACK can be read");
 }
 
 /// Octets as events: an ACK relative to what was sent, any ACK, or time that passes.
@@ -59,9 +60,11 @@ void drive(base::ByteReader from) {
     policy::TftpStep step = transfer.start(now);
     while (from.ok() && from.remaining() > 0) {
         if (step.kind == policy::TftpStep::Kind::SendBlocks) {
-            require(step.count >= 1 && step.count <= std::max<unsigned>(windowsize, 1U));
-            require(step.first >= 1 && step.first + step.count - 1 <= blocks);
-            require(step.first == transfer.first_unacknowledged());
+            require(step.count >= 1 && step.count <= std::max<unsigned>(windowsize, 1U),
+                    "no more than a window leaves");
+            require(step.first >= 1 && step.first + step.count - 1 <= blocks,
+                    "no block behind the end leaves");
+            require(step.first == transfer.first_unacknowledged(), "a window begins where the client is");
         }
         const std::uint8_t what = from.u8();
         if (what < 128) {
@@ -79,7 +82,7 @@ void drive(base::ByteReader from) {
         } else {
             step = transfer.on_repeated_request(now);
         }
-        require(transfer.first_unacknowledged() <= blocks + 1);
+        require(transfer.first_unacknowledged() <= blocks + 1, "no more is acknowledged than there is");
     }
 }
 
@@ -98,6 +101,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     codec::NetasciiEncoder encoder;
     std::vector<std::uint8_t> out(2 * size + 1);
     const auto done = encoder.encode(input, out);
-    require(done.consumed == size && done.produced >= size && !encoder.pending());
+    require(done.consumed == size && done.produced >= size && !encoder.pending(),
+            "netascii takes everything");
     return 0;
 }

@@ -30,6 +30,7 @@ class TftpLab:
         (self.folder / "root").mkdir()
         (self.folder / "out").mkdir()
         self.process = None
+        self.collector = None
         self.lines = []
         for name in (self.server, self.client):
             self._run("ip", "netns", "add", name)
@@ -83,7 +84,8 @@ class TftpLab:
             raise
         finally:
             self.process = None
-            self.collector.join()
+            if self.collector is not None:
+                self.collector.join()
 
     def wait_for_line(self, text, seconds=5):
         end = time.monotonic() + seconds

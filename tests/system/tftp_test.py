@@ -12,7 +12,7 @@ import unittest
 sys.path.insert(0, os.path.dirname(__file__))
 from tftp_lab import CLIENT, SERVER, BadWire, TftpLab  # noqa: E402
 
-PROGRAM = os.environ.get("TFTP_ONLY", "build/dev/tests/support/tftp_only")
+PROGRAM = os.environ.get("POMONA_TFTP_ONLY", "build/dev/tests/support/tftp_only")
 SIZES = (0, 1, 511, 512, 513, 1_500_000)
 WRAP = 33_600_000  # more than 65,535 blocks of 512
 
