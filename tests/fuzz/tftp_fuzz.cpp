@@ -59,7 +59,7 @@ void drive(base::ByteReader from) {
     policy::TftpTransfer::Time now{};
     policy::TftpStep step = transfer.start(now);
     while (from.ok() && from.remaining() > 0) {
-        if (step.kind == policy::TftpStep::Kind::SendBlocks) {
+        if (step.kind == policy::TftpStep::Kind::send_blocks) {
             require(step.count >= 1 && step.count <= std::max<unsigned>(windowsize, 1U),
                     "no more than a window leaves");
             require(step.first >= 1 && step.first + step.count - 1 <= blocks,
