@@ -171,7 +171,7 @@ constexpr auto kWarning = ImageProblem::Severity::warning;
 
 INSTANTIATE_TEST_SUITE_P(
     Table, ImageFoldersTell,
-    testing::Values(
+    testing::ValuesIn(std::vector<WrongCase>{
         WrongCase{"upper_case", [](const TemporaryFolder& r) { write_image(r / "x.NBI", "X", 2); }, kWarning,
                   "x.NBI", "lower case"},
         WrongCase{"a_file", [](const TemporaryFolder& r) { write_file(r / "x.nbi", "x"); }, kWarning, "x.nbi",
@@ -231,7 +231,7 @@ INSTANTIATE_TEST_SUITE_P(
                       write_image(r / "x.nbi", "X", 2);
                       std::filesystem::resize_file(r / "x.nbi/i386/booter", 1000);
                   },
-                  kError, "x.nbi/i386/booter", "ends inside its section"}),
+                  kError, "x.nbi/i386/booter", "ends inside its section"}}),
     [](const auto& test) { return test.param.name; });
 
 TEST(ImageFolders, FollowsLinksBeneathTheRoot) {
