@@ -153,13 +153,12 @@ std::expected<Request, Refused> parse_request(const codec::Datagram& datagram, c
                       .model = vendor_class->model.substr(0, longest_model),
                       .version = *options->version,
                       .filter = options->attributes_filter,
-                      .maximum_message_size = options->maximum_message_size,
+                      .maximum_message_size = message->option_u16(Option::maximum_message_size),
                       .wants_boot_file_option = message->asks_for(Option::boot_file_name)};
-    if (!client.maximum_message_size) {
-        client.maximum_message_size = message->option_u16(Option::maximum_message_size);
-    }
     switch (*message->type()) {
         case DhcpType::inform: {
+            // Sub-option 12 is about the answers to an INFORM; an OFFER is bounded by option 57 alone.
+            if (options->maximum_message_size) client.maximum_message_size = options->maximum_message_size;
             auto request = parse_inform(std::move(client), *options, access);
             if (!request) return refuse(request.error());
             return *std::move(request);

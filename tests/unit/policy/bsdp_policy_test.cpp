@@ -340,6 +340,29 @@ TEST(Discover, IsAnsweredOnlyOnASwitchAndToARememberedMac) {
     EXPECT_EQ(ask(server, mac.discover()).silence, Silence::remembered_image_gone);
 }
 
+TEST(Discover, IsBoundedByOption57Alone) {
+    struct Case {
+        const char* name;
+        std::optional<std::uint16_t> option_57;
+        std::size_t limit;
+    };
+    FakeServer server;
+    server.rules.answer_discover = true;
+    const FakeMac mac;
+    ASSERT_TRUE(ask(server, mac.select(lab1, grub)).answer);
+    for (const Case& c : {Case{"nothing said", std::nullopt, 520},
+                          {"576", 576, 548},
+                          {"1500", 1500, 1472},
+                          {"one frame at most", 8192, 1472}}) {
+        auto message = mac.discover();
+        message.maximum_message_size = c.option_57;
+        message.sub(12, {0x20, 0});
+        const auto outcome = ask(server, message);
+        ASSERT_TRUE(outcome.answer) << c.name;
+        EXPECT_EQ(outcome.answer->payload_limit, c.limit) << c.name;
+    }
+}
+
 TEST(Request, UpdatesTheAddressOfARememberedMac) {
     FakeServer server;
     const FakeMac mac;
