@@ -400,5 +400,78 @@ TEST(Answers, RespectTheClientsMessageSize) {
     }
 }
 
+/// An image whose root path has as many octets as wanted, and its SELECT from a Mac that says nothing of
+/// sizes.
+struct LongRoot {
+    FakeServer server;
+    tests::BsdpMessage select;
+
+    explicit LongRoot(std::size_t octets) {
+        auto image = boot_file_image(8, "Long", "long.nbi");
+        image.type = model::ImageType::nfs;
+        image.root_path = model::RootPath{.local_file = "", .elsewhere = std::string(octets, 'r')};
+        server.publish({image});
+        select = FakeMac().select(lab1, image.id);
+        select.maximum_message_size = std::nullopt;
+    }
+};
+
+TEST(Answers, GiveUpCopiesAndTheMachineNameBeforeTheyGiveUp) {
+    // 240 of header and cookie, 3 + 6 + 11 + 1 of options, 11 of option 43 and 2 before the root path leave
+    // 246 of the 520 octets that everybody takes; 12 for the name NetBoot001, 6 and 37 for lab1 and the file.
+    const std::string file = "nbi/NetBootSP0/long.nbi/i386/booter";
+    const std::size_t copies = 2 + 4 + 2 + file.size();
+    struct Case {
+        const char* name;
+        std::size_t root;
+        std::vector<std::uint8_t> options;
+        std::string machine_name;
+    };
+    for (const Case& c : {Case{"all fits", 246 - 12 - copies, {53, 54, 60, 17, 66, 67, 43}, "NetBoot001"},
+                          {"without the copies", 246 - 12 - copies + 1, {53, 54, 60, 17, 43}, "NetBoot001"},
+                          {"just with the name", 246 - 12, {53, 54, 60, 17, 43}, "NetBoot001"},
+                          {"without the name", 246 - 12 + 1, {53, 54, 60, 17, 43}, ""},
+                          {"just with the root path", 246, {53, 54, 60, 17, 43}, ""}}) {
+        LongRoot scene(c.root);
+        scene.server.rules.boot_file_option = true;
+        const auto outcome = ask(scene.server, scene.select);
+        const auto answer = read_answer(outcome.payload);
+        ASSERT_TRUE(answer) << c.name;
+        EXPECT_EQ(answer->bsdp.message_type, 2) << c.name;
+        EXPECT_EQ(answer->option_order, c.options) << c.name;
+        EXPECT_EQ(answer->root_path.size(), c.root) << c.name;
+        EXPECT_EQ(answer->bsdp.machine_name, c.machine_name) << c.name;
+        EXPECT_EQ(answer->file, file) << c.name;
+        EXPECT_LE(outcome.payload.size(), 520U) << c.name;
+    }
+}
+
+TEST(Answers, ThatCannotFitFailTheSelectAndAreNotRemembered) {
+    LongRoot scene(247);
+    const auto outcome = ask(scene.server, scene.select);
+    ASSERT_TRUE(outcome.answer);
+    EXPECT_EQ(outcome.answer->failure, "answer-too-large");
+    ASSERT_TRUE(read_answer(outcome.payload));
+    EXPECT_EQ(read_answer(outcome.payload)->bsdp.message_type, 3);
+    EXPECT_TRUE(scene.server.records.empty());
+
+    scene.select.maximum_message_size = 1500;
+    EXPECT_EQ(read_answer(ask(scene.server, scene.select).payload)->root_path.size(), 247U);
+    ASSERT_EQ(scene.server.records.size(), 1U);
+    scene.server.rules.answer_discover = true;
+    auto discover = FakeMac().discover();
+    EXPECT_TRUE(ask(scene.server, discover).answer);
+    discover.maximum_message_size = std::nullopt;
+    EXPECT_TRUE(ask(scene.server, discover).answer)
+        << "an OFFER has no sub-option 1, so three octets more fit";
+    scene.server.publish({[] {
+        auto image = boot_file_image(8, "Long", "long.nbi");
+        image.type = model::ImageType::nfs;
+        image.root_path = model::RootPath{.local_file = "", .elsewhere = std::string(250, 'r')};
+        return image;
+    }()});
+    EXPECT_EQ(ask(scene.server, discover).silence, Silence::answer_too_large);
+}
+
 }  // namespace
 }  // namespace pomona::policy
