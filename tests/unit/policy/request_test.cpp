@@ -152,6 +152,71 @@ TEST(Gate, TakesMessagesFrom236OctetsOn) {
     EXPECT_FALSE(ask(server, payload).silence);
 }
 
+TEST(Gate, NamesTheFirstReasonOfSeveral) {
+    // A message that is wrong in every way; each step mends what was named and shows the next reason.
+    FakeServer server;
+    server.access.deny_macs = {the_mac};
+    server.access.allow_macs = {other_mac};
+    server.access.client_networks = {*base::Ipv4Network::parse("10.0.2.0/24")};
+    server.catalogue = {};
+    BsdpMessage message = FakeMac().list();
+    message.header.op = 2;
+    message.header.htype = 6;
+    message.header.siaddr = {10, 0, 1, 12};
+    message.header.ciaddr = {};
+    message.sname = "lab2";
+    message.dhcp_type = 0;
+    message.vendor_class = "PXEClient";
+    message.vendor_options = {7};
+    struct Step {
+        Silence reason;
+        std::function<void()> mend;
+    };
+    const std::vector<Step> steps{
+        {Silence::not_a_request, [&] { message.header.op = 1; }},
+        {Silence::denied_mac, [&] { server.access.deny_macs.clear(); }},
+        {Silence::mac_not_allowed, [&] { server.access.allow_macs.clear(); }},
+        {Silence::foreign_server_name, [&] { message.sname = ""; }},
+        {Silence::foreign_server_address, [&] { message.header.siaddr = {}; }},
+        {Silence::no_message_type, [&] { message.dhcp_type = 4; }},
+        {Silence::not_bsdp_class, [&] { message.vendor_class = "AAPLBSDPC/i386/iMac12,1"; }},
+        {Silence::malformed_vendor_options, [&] { message.vendor_options = {10, 0, 5, 2, 4, 0}; }},
+        {Silence::no_bsdp_version, [&] { message.sub(2, {1, 1}); }},
+        {Silence::netboot_1_0, [&] { message.vendor_options = {5, 2, 4, 0, 2, 2, 1, 1}; }},
+        {Silence::not_ethernet, [&] { message.header.htype = 1; }},
+        {Silence::other_dhcp_message, [&] { message.dhcp_type = 8; }},
+        {Silence::reply_port, [&] { message.vendor_options = {2, 2, 1, 1}; }},
+        {Silence::no_client_address, [&] { message.header.ciaddr = {10, 0, 1, 32}; }},
+        {Silence::outside_client_networks, [&] { server.access.client_networks.clear(); }},
+        {Silence::no_bsdp_message, [&] { message.sub(1, {1}); }},
+        {Silence::no_image, [] {}},
+    };
+    for (const Step& step : steps) {
+        const auto outcome = ask(server, message);
+        ASSERT_TRUE(outcome.silence);
+        EXPECT_EQ(text_of(*outcome.silence).name, text_of(step.reason).name);
+        step.mend();
+    }
+}
+
+TEST(Gate, AnOverloadedSnameIsNoServerName) {
+    FakeServer server;
+    BsdpMessage message = FakeMac().list();
+    // Sub-option 5 in an option 43 of its own, inside sname: read as an option, not as a name.
+    message.sname = std::string("\x2b\x04\x05\x02\x03\xe1\xff", 7);
+    EXPECT_EQ(ask(server, message).silence, Silence::foreign_server_name);
+    message.overload = 2;
+    const auto outcome = ask(server, message);
+    ASSERT_TRUE(outcome.answer);
+    EXPECT_EQ(outcome.answer->destination.to.port, 993);
+    EXPECT_EQ(outcome.answer->sname, "");
+    message.overload = 1;
+    EXPECT_EQ(ask(server, message).silence, Silence::foreign_server_name) << "only file is overloaded";
+    message.sname = std::string("\x3c\xff", 2);
+    message.overload = 2;
+    EXPECT_EQ(ask(server, message).silence, Silence::malformed_options);
+}
+
 TEST(Gate, ListensToItsOwnAndBroadcastAddressesOnly) {
     FakeServer server;
     const auto list = FakeMac().list();
