@@ -141,7 +141,11 @@ std::expected<Request, Refused> parse_request(const codec::Datagram& datagram, c
     if (!vendor_class) return refuse(Silence::not_bsdp_class);
     refused.model = vendor_class->model;
     const auto options = codec::parse_bsdp(*message);
-    if (!options) return refuse(Silence::malformed_vendor_options);
+    if (!options) {
+        return refuse(options.error() == codec::BsdpFault::no_vendor_options
+                          ? Silence::no_vendor_options
+                          : Silence::malformed_vendor_options);
+    }
     if (const auto reason = check_version(*options)) return refuse(*reason);
     if (options->netboot_1_0) return refuse(Silence::netboot_1_0);
     if (header.htype != codec::hardware_ethernet || header.hlen != 6) return refuse(Silence::not_ethernet);
