@@ -58,6 +58,13 @@ std::optional<Silence> check_version(const BsdpOptions& options) {
     return std::nullopt;
 }
 
+/// An answer to another address would be a reflector's, and reach no Mac.
+bool is_host_address(base::Ipv4Address address) {
+    // 240.0.0.0/4, the broadcast address included, is nobody's.
+    const bool reserved = address.value() >> 28 == 0xf;
+    return address.value() >> 24 != 0 && !address.is_multicast() && !reserved;
+}
+
 bool in_client_networks(base::Ipv4Address address, const AccessRules& access) {
     return access.client_networks.empty() ||
            std::ranges::any_of(access.client_networks,
@@ -69,7 +76,7 @@ std::expected<Request, Silence> parse_inform(BsdpClient client, const BsdpOption
     const std::uint16_t reply_port = options.reply_port.value_or(codec::bootp_client_port);
     if (reply_port == 0 || reply_port >= first_unprivileged_port) return std::unexpected(Silence::reply_port);
     const base::Ipv4Address ciaddr = client.header.ciaddr;
-    if (ciaddr.is_zero()) return std::unexpected(Silence::no_client_address);
+    if (!is_host_address(ciaddr)) return std::unexpected(Silence::no_client_address);
     if (!in_client_networks(ciaddr, access)) return std::unexpected(Silence::outside_client_networks);
     if (!options.message_type) return std::unexpected(Silence::no_bsdp_message);
     switch (static_cast<codec::BsdpType>(*options.message_type)) {
@@ -88,7 +95,10 @@ std::expected<Request, Silence> parse_inform(BsdpClient client, const BsdpOption
 }  // namespace
 
 bool ServerIdentity::is_own(base::Ipv4Address address) const {
-    return std::ranges::binary_search(own_addresses, address);
+    if (!std::ranges::binary_search(own_addresses, address)) return false;
+    // Every host has the loopback address; named on a wire it is nobody's.
+    return !address.is_loopback() ||
+           std::ranges::find(addresses, address, &base::Ipv4Network::address) != addresses.end();
 }
 
 bool ServerIdentity::was_own(base::Ipv4Address address) const {
@@ -168,6 +178,10 @@ std::expected<Request, Refused> parse_request(const codec::Datagram& datagram, c
             return *std::move(request);
         }
         case DhcpType::discover:
+            // The client has no address yet, but the relay that the OFFER would go to lies in its network.
+            if (client.relayed() && !in_client_networks(header.giaddr, access)) {
+                return refuse(Silence::outside_client_networks);
+            }
             return BsdpDiscover{std::move(client)};
         case DhcpType::request:
             return BsdpAddressNote{std::move(client), message->option_address(Option::requested_address)};

@@ -152,6 +152,37 @@ TEST(Gate, TakesMessagesFrom236OctetsOn) {
     EXPECT_FALSE(ask(server, payload).silence);
 }
 
+TEST(Gate, AnswersHostAddressesOnly) {
+    for (const char* text :
+         {"0.0.0.0", "0.0.0.1", "224.0.0.1", "239.255.255.250", "240.0.0.1", "255.255.255.255"}) {
+        FakeServer server;
+        BsdpMessage message = FakeMac().list();
+        message.header.ciaddr = *base::Ipv4Address::parse(text);
+        EXPECT_EQ(ask(server, message).silence, Silence::no_client_address) << text;
+    }
+    for (const char* text : {"1.0.0.1", "126.255.255.254", "128.0.0.1", "169.254.7.7", "223.255.255.254"}) {
+        FakeServer server;
+        BsdpMessage message = FakeMac().list();
+        message.header.ciaddr = *base::Ipv4Address::parse(text);
+        EXPECT_TRUE(ask(server, message).answer) << text;
+    }
+}
+
+TEST(Gate, ARelayOutsideTheClientNetworksGetsNoOffer) {
+    FakeServer server;
+    server.rules.answer_discover = true;
+    const FakeMac mac;
+    ASSERT_TRUE(ask(server, mac.select({10, 0, 1, 11}, base::BootImageId(0x81001001))).answer);
+    server.access.client_networks = {*base::Ipv4Network::parse("10.0.1.0/24"),
+                                     *base::Ipv4Network::parse("10.0.2.0/24")};
+    BsdpMessage message = mac.discover();
+    EXPECT_TRUE(ask(server, message).answer) << "not relayed";
+    message.header.giaddr = {10, 0, 2, 1};
+    EXPECT_TRUE(ask(server, message).answer);
+    message.header.giaddr = {10, 0, 3, 1};
+    EXPECT_EQ(ask(server, message).silence, Silence::outside_client_networks);
+}
+
 TEST(Gate, NamesTheFirstReasonOfSeveral) {
     // A message that is wrong in every way; each step mends what was named and shows the next reason.
     FakeServer server;
@@ -227,6 +258,19 @@ TEST(Gate, ListensToItsOwnAndBroadcastAddressesOnly) {
     EXPECT_FALSE(ask(server, list, {10, 0, 1, 255}).silence);
     EXPECT_EQ(ask(server, list, {10, 0, 1, 12}).silence, Silence::not_addressed_here)
         << "a router that forwards a relay's packets to the DHCP server";
+}
+
+TEST(ServerIdentity, TheLoopbackAddressIsNobodysOnAWire) {
+    FakeServer server;
+    const base::Ipv4Address loopback(127, 0, 0, 1);
+    server.identity.own_addresses.push_back(loopback);
+    EXPECT_EQ(ask(server, FakeMac().select(loopback, std::nullopt)).silence, Silence::other_server);
+    EXPECT_EQ(ask(server, FakeMac().list(), loopback).silence, Silence::not_addressed_here);
+    BsdpMessage message = FakeMac().list();
+    message.header.siaddr = loopback;
+    EXPECT_EQ(ask(server, message).silence, Silence::foreign_server_address);
+    server.identity.addresses.insert(server.identity.addresses.begin(), base::Ipv4Network(loopback, 8));
+    EXPECT_TRUE(ask(server, FakeMac().select(loopback, std::nullopt)).answer) << "the loopback is served";
 }
 
 TEST(ServerIdentity, AnswersFromTheAddressInTheClientsNetwork) {
