@@ -63,6 +63,7 @@ TEST(List, GoesToCiaddrWhateverFlagsAndRelaySay) {
     message.header.ciaddr = {10, 0, 2, 40};
     message.header.hops = 1;
     message.header.secs = 7;
+    message.header.yiaddr = {10, 0, 2, 41};
     message.sub(5, {3, 0xe1});
     outcome = ask(server, message, lab1);
     ASSERT_TRUE(outcome.answer);
@@ -72,6 +73,7 @@ TEST(List, GoesToCiaddrWhateverFlagsAndRelaySay) {
     EXPECT_EQ(answer->header.giaddr, Ipv4Address(10, 0, 2, 1));
     EXPECT_EQ(answer->header.hops, 0);
     EXPECT_EQ(answer->header.secs, 0);
+    EXPECT_EQ(answer->header.yiaddr, Ipv4Address());
 }
 
 TEST(List, VersionsDecideAboutTheList) {
@@ -200,6 +202,11 @@ TEST(Select, WithoutAnImageTakesTheDefault) {
     const auto answer = read_answer(ask(server, FakeMac().select(lab1, std::nullopt)).payload);
     ASSERT_TRUE(answer);
     EXPECT_EQ(answer->bsdp.selected_image, grub);
+
+    auto filtered = FakeMac().select(lab1, std::nullopt);
+    filtered.sub(11, {3, 0});
+    EXPECT_EQ(read_answer(ask(server, filtered).payload)->bsdp.selected_image, grub)
+        << "a filter belongs to LIST and DISCOVER";
 }
 
 TEST(Select, FailsInWords) {
@@ -243,6 +250,18 @@ TEST(Select, ForAnotherServerForgetsSilently) {
     }
     EXPECT_EQ(ask(server, mac.select({10, 0, 1, 12}, grub)).silence, Silence::other_server);
     EXPECT_TRUE(server.records.empty());
+}
+
+TEST(Select, ForAnotherServerForgetsThisModelOnly) {
+    FakeServer server;
+    const FakeMac mac;
+    FakeMac same_adapter_on_another_mac;
+    same_adapter_on_another_mac.model = "MacBookPro10,1";
+    ASSERT_TRUE(ask(server, mac.select(lab1, grub)).answer);
+    ASSERT_TRUE(ask(server, same_adapter_on_another_mac.select(lab1, ipxe)).answer);
+    EXPECT_EQ(ask(server, mac.select({10, 0, 1, 12}, grub)).silence, Silence::other_server);
+    ASSERT_EQ(server.records.size(), 1U);
+    EXPECT_EQ(server.records[0].key.model, "MacBookPro10,1");
 }
 
 TEST(Select, AnyOfOurAddressesIsOurs) {
@@ -340,6 +359,20 @@ TEST(Discover, IsAnsweredOnlyOnASwitchAndToARememberedMac) {
     EXPECT_EQ(ask(server, mac.discover()).silence, Silence::remembered_image_gone);
 }
 
+TEST(Discover, IsAnsweredFromTheNetworkInWhichTheMacWasSeen) {
+    FakeServer server;
+    server.rules.answer_discover = true;
+    server.identity.addresses.emplace_back(Ipv4Address(192, 168, 7, 1), 24);
+    server.identity.own_addresses.emplace_back(192, 168, 7, 1);
+    FakeMac mac;
+    mac.address = {192, 168, 7, 9};
+    ASSERT_TRUE(ask(server, mac.select(lab1, grub)).answer);
+    const auto answer = read_answer(ask(server, mac.discover()).payload);
+    ASSERT_TRUE(answer);
+    EXPECT_EQ(answer->server_identifier, Ipv4Address(192, 168, 7, 1));
+    EXPECT_EQ(answer->header.siaddr, Ipv4Address(192, 168, 7, 1));
+}
+
 TEST(Discover, IsBoundedByOption57Alone) {
     struct Case {
         const char* name;
@@ -371,6 +404,8 @@ TEST(Request, UpdatesTheAddressOfARememberedMac) {
     ASSERT_TRUE(ask(server, mac.select(lab1, grub)).answer);
     EXPECT_EQ(ask(server, mac.request({10, 0, 1, 77})).silence, Silence::address_noted);
     EXPECT_EQ(server.records[0].address, Ipv4Address(10, 0, 1, 77));
+    EXPECT_EQ(ask(server, mac.request({})).silence, Silence::address_of_unknown_client);
+    EXPECT_EQ(server.records[0].address, Ipv4Address(10, 0, 1, 77));
 }
 
 TEST(Answers, RespectTheClientsMessageSize) {
@@ -398,6 +433,31 @@ TEST(Answers, RespectTheClientsMessageSize) {
         ASSERT_TRUE(outcome.answer) << c.name;
         EXPECT_EQ(outcome.answer->payload_limit, c.limit) << c.name;
     }
+}
+
+TEST(Answers, AFailureInsteadOfBootDataCarriesNoneOfThem) {
+    FakeServer server;
+    auto image = boot_file_image(7, "Far", "far.nbi");
+    image.load_balance_server = Ipv4Address(10, 0, 1, 50);
+    image.type = model::ImageType::nfs;
+    image.root_path = model::RootPath{.local_file = "NetBoot.dmg", .elsewhere = ""};
+    server.publish({image});
+    const auto outcome = ask(server, FakeMac().select(lab1, image.id));
+    ASSERT_TRUE(outcome.answer);
+    const Answer failed = failed_instead(*outcome.answer, "no-room");
+    EXPECT_EQ(failed.failure, "no-room");
+    EXPECT_FALSE(failed.remember);
+    EXPECT_EQ(failed.destination.to, outcome.answer->destination.to);
+    EXPECT_EQ(failed.destination.link, outcome.answer->destination.link);
+    std::vector<std::uint8_t> room(1500);
+    const base::Bytes payload = write_answer(failed, room).payload;
+    const auto answer = read_answer({payload.begin(), payload.end()});
+    ASSERT_TRUE(answer);
+    EXPECT_EQ(answer->option_order, (std::vector<std::uint8_t>{53, 54, 60, 43}));
+    EXPECT_EQ(answer->bsdp.message_type, 3);
+    EXPECT_EQ(answer->bsdp.selected_image, std::nullopt);
+    EXPECT_EQ(answer->header.siaddr, lab1);
+    EXPECT_EQ(answer->file, "");
 }
 
 /// An image whose root path has as many octets as wanted, and its SELECT from a Mac that says nothing of

@@ -152,6 +152,16 @@ TEST(Gate, TakesMessagesFrom236OctetsOn) {
     EXPECT_FALSE(ask(server, payload).silence);
 }
 
+TEST(Gate, CutsLongModelsForTheRecord) {
+    FakeServer server;
+    FakeMac mac;
+    mac.model = std::string(64, 'm') + "more";
+    ASSERT_TRUE(ask(server, mac.select({10, 0, 1, 11}, std::nullopt)).answer);
+    EXPECT_EQ(server.records.at(0).key.model, std::string(64, 'm'));
+    EXPECT_EQ(ask(server, mac.list()).answer->selected_image, base::BootImageId(0x81001001))
+        << "and finds it again";
+}
+
 TEST(Gate, AnswersHostAddressesOnly) {
     for (const char* text :
          {"0.0.0.0", "0.0.0.1", "224.0.0.1", "239.255.255.250", "240.0.0.1", "255.255.255.255"}) {
@@ -256,6 +266,7 @@ TEST(Gate, ListensToItsOwnAndBroadcastAddressesOnly) {
     EXPECT_FALSE(ask(server, list, {10, 0, 1, 11}).silence);
     EXPECT_FALSE(ask(server, list, {10, 9, 9, 9}).silence);
     EXPECT_FALSE(ask(server, list, {10, 0, 1, 255}).silence);
+    EXPECT_EQ(ask(server, list, {10, 0, 2, 255}).silence, Silence::not_addressed_here);
     EXPECT_EQ(ask(server, list, {10, 0, 1, 12}).silence, Silence::not_addressed_here)
         << "a router that forwards a relay's packets to the DHCP server";
 }
