@@ -9,6 +9,7 @@
 #include "servers/content.hpp"
 #include "servers/control_server.hpp"
 #include "servers/interface_choice.hpp"
+#include "servers/line_budget.hpp"
 #include "servers/log.hpp"
 #include "servers/machine_verbs.hpp"
 #include "servers/service_verbs.hpp"
@@ -51,6 +52,8 @@ using servers::log_event;
 /// An interface that could not be opened, or whose notice was missed, is looked at again this often.
 constexpr std::chrono::seconds interface_check{5};
 constexpr std::chrono::hours expiry_check{24};
+/// Log lines a second about refused TFTP requests; the rest is counted.
+constexpr unsigned refusal_lines_a_second = 100;
 
 /// Something that keeps the daemon from starting; the caller prints it and ends.
 class StartError : public std::runtime_error {
@@ -103,7 +106,23 @@ void log_image_reload(const store::ImageReload& reload) {
     }
 }
 
-void log_tftp_end(const servers::TftpReport& report) {
+/// True for requests that were refused before anything was sent: those alone cost a sender nothing.
+bool was_refused(servers::TftpEnd end) {
+    using enum servers::TftpEnd;
+    return end == NotFound || end == AccessDenied || end == WriteRefused || end == Malformed ||
+           end == OptionRefused || end == TooManyTransfers;
+}
+
+/// Called by the threads of the TFTP server.
+void log_tftp_end(base::Guarded<servers::LineBudget>& refusals, const servers::TftpReport& report) {
+    if (was_refused(report.end)) {
+        const auto verdict = refusals.with(
+            [](servers::LineBudget& budget) { return budget.ask(std::chrono::steady_clock::now()); });
+        if (verdict.held_back > 0) {
+            log_event(Level::warn, "tftp-refusals-not-logged", {{"count", verdict.held_back}});
+        }
+        if (!verdict.write) return;
+    }
     const auto seconds = std::chrono::duration<double>(report.duration).count();
     log_event(report.succeeded() ? Level::info : Level::warn, "tftp",
               {{"client", report.client.text()},
@@ -132,7 +151,10 @@ servers::TftpServerOptions tftp_options(const Settings& settings) {
     options.single_port = settings.tftp_single_port;
     options.max_transfers = settings.tftp_max_transfers;
     options.max_transfers_per_client = settings.tftp_max_transfers_per_client;
-    options.on_end = log_tftp_end;
+    options.on_end = [refusals = std::make_shared<base::Guarded<servers::LineBudget>>(
+                          servers::LineBudget(refusal_lines_a_second))](const servers::TftpReport& report) {
+        log_tftp_end(*refusals, report);
+    };
     return options;
 }
 

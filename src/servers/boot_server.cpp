@@ -2,6 +2,7 @@
 
 #include "io/frame_port.hpp"
 #include "io/udp_port.hpp"
+#include "servers/line_budget.hpp"
 #include "servers/log.hpp"
 
 #include <pomona/codec/frame.hpp>
@@ -22,8 +23,6 @@
 namespace pomona::servers {
 
 namespace {
-
-using Clock = std::chrono::steady_clock;
 
 /// The kernel sorts out everything that is not for a DHCP server's port.
 constexpr const char* capture_filter = "udp dst port 67";
@@ -156,9 +155,7 @@ struct BootServer::State {
     // Shared, since the registry may settle its last changes when this server is gone.
     const std::shared_ptr<SettledAnswers> settled = std::make_shared<SettledAnswers>();
     std::unordered_set<base::MacAddress> told_left_out;
-    Clock::time_point silence_second;
-    unsigned silence_lines = 0;
-    std::uint64_t silence_lines_held_back = 0;
+    LineBudget silence_lines{silence_lines_a_second};
     base::Guarded<Counters> counters{};
     Counters counted;  // of this thread, published once per turn
 
@@ -454,18 +451,11 @@ void BootServer::State::log_silence(policy::Silence reason, const Asker& asker) 
     const policy::SilenceText& why = policy::text_of(reason);
     const Level level = why.everyday ? Level::debug : Level::info;
     if (!log_enabled(level)) return;
-    if (const auto second = Clock::now(); second - silence_second >= std::chrono::seconds(1)) {
-        if (silence_lines_held_back > 0) {
-            log_event(Level::info, "silences-not-logged", {{"count", silence_lines_held_back}});
-        }
-        silence_second = second;
-        silence_lines = 0;
-        silence_lines_held_back = 0;
+    const LineBudget::Verdict verdict = silence_lines.ask(std::chrono::steady_clock::now());
+    if (verdict.held_back > 0) {
+        log_event(Level::info, "silences-not-logged", {{"count", verdict.held_back}});
     }
-    if (++silence_lines > silence_lines_a_second) {
-        ++silence_lines_held_back;
-        return;
-    }
+    if (!verdict.write) return;
     log_event(level, "silence",
               {{"interface", asker.interface},
                {"mac", asker.mac.text()},
