@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <exception>
 #include <functional>
 #include <map>
 #include <optional>
@@ -64,6 +65,7 @@ struct Port {
     policy::ServerIdentity identity;
     io::FramePort frames;
     boost::asio::posix::stream_descriptor readable;
+    std::uint64_t dropped = 0;  ///< of these frames, already counted
 
     Port(io::Interface facts, io::FramePort port, boost::asio::io_context& loop)
         : interface(std::move(facts)), frames(std::move(port)), readable(loop, frames.descriptor()) {}
@@ -256,11 +258,25 @@ void BootServer::State::wait(const std::shared_ptr<Port>& port) {
 }
 
 void BootServer::State::turn(const std::shared_ptr<Port>& port) {
+    // Closed, and perhaps replaced by a port of the same name, while this turn waited behind that in the loop:
+    // serving it on would answer every Mac twice.
+    if (const auto served = ports.find(port->interface.name);
+        served == ports.end() || served->second != port) {
+        return;
+    }
     const auto images = catalogue.current();
     const LogBatch batch;
-    const auto drained =
-        port->frames.drain(frames_per_turn, [&](base::Bytes frame) { handle(*port, frame, *images); });
-    counted.frames_dropped = port->frames.statistics().dropped;
+    base::Result<int> drained = 0;
+    try {
+        drained = port->frames.drain(frames_per_turn,
+                                     [&](base::Bytes frame) { handle(*port, frame, *images); });
+    } catch (const std::exception& error) {
+        // Out of memory, most likely. One packet is lost; a port that is not waited for again would be deaf.
+        log_event(Level::error, "frame-lost",
+                  {{"interface", port->interface.name}, {"error", error.what()}});
+    }
+    const std::uint64_t dropped = port->frames.statistics().dropped;
+    counted.frames_dropped += dropped - std::exchange(port->dropped, dropped);
     counters.with([this](Counters& shared) { shared = counted; });
     if (drained) {
         wait(port);
