@@ -164,6 +164,18 @@ std::shared_ptr<const servers::Content> content_of(const Settings& settings) {
     return std::make_shared<const servers::Content>(std::move(shares), settings.tftp_root);
 }
 
+/// Wakes the loop when the host's interfaces change.
+struct InterfaceWatch {
+    io::InterfaceMonitor monitor;
+    boost::asio::posix::stream_descriptor readable;
+
+    explicit InterfaceWatch(boost::asio::io_context& loop) : readable(loop, monitor.descriptor()) {}
+    InterfaceWatch(const InterfaceWatch&) = delete;
+    InterfaceWatch& operator=(const InterfaceWatch&) = delete;
+    // The descriptor is the monitor's to close.
+    ~InterfaceWatch() { readable.release(); }
+};
+
 /// Everything that serves, in the order in which it is made; the destructor ends it in the opposite order.
 class Daemon {
   public:
@@ -202,8 +214,7 @@ class Daemon {
     std::unique_ptr<store::ImageWatcher> images_;
     std::unique_ptr<servers::BootServer> boot_server_;
     std::optional<io::HeldUdpPort> held_port_;
-    io::InterfaceMonitor monitor_;
-    boost::asio::posix::stream_descriptor interfaces_changed_;
+    InterfaceWatch interface_watch_;
     boost::asio::steady_timer interface_check_;
     /// Of the last look, so that each is told once.
     std::vector<servers::RefusedInterface> refused_;
@@ -218,7 +229,7 @@ Daemon::Daemon(const Settings& settings)
             [](const std::string& worker, const std::exception_ptr& failure) {
                 log_event(Level::error, "thread-trouble", {{"thread", worker}, {"error", in_words(failure)}});
             }),
-      interfaces_changed_(boot_.context(), monitor_.descriptor()),
+      interface_watch_(boot_.context()),
       interface_check_(boot_.context()) {
     // Two capabilities are all that opening ports takes, so root is gone before anything is opened.
     become_user(settings);
@@ -250,9 +261,9 @@ Daemon::Daemon(const Settings& settings)
     boot_server_->on_port_lost([this] { check_interfaces_later(); });
     watch_interfaces();
     check_interfaces_later();
-    boot_.start();
-    if (tftp_) tftp_thread_ = std::jthread([this](const std::stop_token& stop) { tftp_->run(stop); });
     expire_later();
+    if (tftp_) tftp_thread_ = std::jthread([this](const std::stop_token& stop) { tftp_->run(stop); });
+    boot_.start();
 }
 
 Daemon::~Daemon() {
@@ -264,7 +275,6 @@ Daemon::~Daemon() {
     }
     images_.reset();
     boot_.stop();
-    interfaces_changed_.release();
     registry_->flush();
     registry_.reset();
     boot_server_.reset();
@@ -304,20 +314,22 @@ std::size_t Daemon::refresh_interfaces(bool starting) {
 }
 
 void Daemon::watch_interfaces() {
-    interfaces_changed_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
-                                   [this](const boost::system::error_code& error) {
-                                       if (error) return;
-                                       if (monitor_.drain()) refresh_interfaces(false);
-                                       watch_interfaces();
-                                   });
+    interface_watch_.readable.async_wait(boost::asio::posix::stream_descriptor::wait_read,
+                                         [this](const boost::system::error_code& error) {
+                                             if (error) return;
+                                             const bool changed = interface_watch_.monitor.drain();
+                                             // First of all, since the other may throw.
+                                             watch_interfaces();
+                                             if (changed) refresh_interfaces(false);
+                                         });
 }
 
 void Daemon::check_interfaces_later() {
     interface_check_.expires_after(interface_check);
     interface_check_.async_wait([this](const boost::system::error_code& error) {
         if (error) return;
-        refresh_interfaces(false);
         check_interfaces_later();
+        refresh_interfaces(false);
     });
 }
 
