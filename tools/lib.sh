@@ -99,6 +99,8 @@ install_packages() {
 
 # The tree's owner builds, so that `sudo tools/...` leaves no files of root behind.
 as_owner() {
+  # One cache serves every checkout of this machine: paths below the tree count relative to it.
+  export CCACHE_BASEDIR=$source_dir CCACHE_NOHASHDIR=1
   local owner
   owner=$(stat -c %U "$source_dir")
   if ((EUID == 0)) && [[ $owner != root && $owner != UNKNOWN ]]; then
