@@ -33,7 +33,7 @@ class LineBudget {
 
   private:
     std::uint64_t lines_a_second_;
-    Time second_ = Time::min() + std::chrono::hours(1);
+    Time second_;
     std::uint64_t lines_ = 0;
     std::uint64_t held_back_ = 0;
 };
