@@ -179,15 +179,19 @@ struct InterfaceWatch {
 };
 
 /// A root that comes and goes while serving is waited for; one that is not there at the start is a mistake.
-void require_image_roots(const Settings& settings) {
-    for (const ImageRoot& root : settings.image_roots) {
+void require_roots(const Settings& settings) {
+    const auto require = [&](const std::string& path, std::string_view setting) {
         std::error_code error;
-        const std::filesystem::directory_iterator readable(root.path, error);
-        if (!error) continue;
-        refuse("the image root " + root.path + " cannot be read: " + error.message(),
-               settings.source_of("image-root"),
-               "make the folder and let the user '" + settings.user + "' read it, or name another one");
-    }
+        const std::filesystem::directory_iterator readable(path, error);
+        if (!error) return;
+        const std::string reader = settings.user.empty() ? "us" : "the user '" + settings.user + "'";
+        refuse("the folder " + path + " cannot be read: " + error.message(), settings.place_of(setting),
+               "make it and let " + reader + " read it, or name another one");
+    };
+    for (const ImageRoot& root : settings.image_roots) require(root.path, "image-root");
+    // With tftp=external it is another program's, and perhaps on another machine.
+    if (settings.tftp == TftpMode::on && !settings.tftp_root.empty())
+        require(settings.tftp_root, "tftp-root");
 }
 
 /// Everything that serves, in the order in which it is made; the destructor ends it in the opposite order.
@@ -247,7 +251,7 @@ Daemon::Daemon(const Settings& settings)
       interface_check_(boot_.context()) {
     // Two capabilities are all that opening ports takes, so root is gone before anything is opened.
     become_user(settings);
-    require_image_roots(settings);
+    require_roots(settings);
 
     registry_ = std::make_unique<store::ClientRegistry>(
         store::open_or_use_memory(
@@ -265,7 +269,7 @@ Daemon::Daemon(const Settings& settings)
                                                          *registry_);
 
     if (refresh_interfaces(true) == 0) {
-        refuse("no interface can be served", settings.source_of("interface"),
+        refuse("no interface can be served", settings.place_of("interface"),
                "'pomona check' says of each one why not");
     }
     hold_port();
@@ -297,16 +301,19 @@ Daemon::~Daemon() {
 
 void Daemon::become_user(const Settings& settings) {
     const auto account = find_account(settings.user);
-    if (!account) throw StartError(account.error());
-    if (const auto made = prepare_folder(settings.state_dir, *account); !made) throw StartError(made.error());
-    const std::string socket_folder = settings.control_socket.substr(0, settings.control_socket.rfind('/'));
-    if (!socket_folder.empty() && socket_folder != settings.control_socket) {
-        if (const auto made = prepare_folder(socket_folder, *account); !made) throw StartError(made.error());
-    }
+    if (!account) refuse(account.error().what, settings.place_of("user"), account.error().remedy);
+    const auto prepare = [&](const std::string& path, std::string_view setting) {
+        const auto made = prepare_folder(path, *account);
+        if (made) return;
+        refuse(made.error().where + ": " + made.error().what, settings.place_of(setting),
+               made.error().remedy);
+    };
+    prepare(settings.state_dir, "state-dir");
+    prepare(std::filesystem::path(settings.control_socket).parent_path(), "control-socket");
     if (const auto dropped = drop_privileges(*account); !dropped) throw StartError(dropped.error());
     const Capabilities can = current_capabilities();
     if (!can.net_raw) {
-        refuse("capture ports cannot be opened without CAP_NET_RAW", settings.source_of("user"),
+        refuse("capture ports cannot be opened without CAP_NET_RAW", settings.place_of("user"),
                "start it as root or by its systemd unit");
     }
 }
@@ -317,7 +324,7 @@ std::size_t Daemon::refresh_interfaces(bool starting) {
     for (const servers::RefusedInterface& interface : refused) {
         if (std::ranges::find(refused_, interface) != refused_.end()) continue;
         if (starting && interface.wanted) {
-            refuse(interface.name + ": " + interface.reason, settings_.source_of("interface"),
+            refuse(interface.name + ": " + interface.reason, settings_.place_of("interface"),
                    interface.remedy);
         }
         log_event(
@@ -388,7 +395,10 @@ void Daemon::start_control() {
                          return nlohmann::json{{"reading", "images"}};
                      }}));
     auto started = servers::ControlServer::start({.path = settings_.control_socket}, std::move(handlers));
-    if (!started) throw StartError(started.error());
+    if (!started) {
+        const base::Error& error = started.error();
+        refuse(error.where + ": " + error.what, settings_.place_of("control-socket"), error.remedy);
+    }
     control_ = *std::move(started);
 }
 
