@@ -258,8 +258,8 @@ void BootServer::State::wait(const std::shared_ptr<Port>& port) {
 }
 
 void BootServer::State::turn(const std::shared_ptr<Port>& port) {
-    // Closed, and perhaps replaced by a port of the same name, while this turn waited behind that in the loop:
-    // serving it on would answer every Mac twice.
+    // Closed, and perhaps replaced by a port of the same name, while this turn waited behind that in the
+    // loop: serving it on would answer every Mac twice.
     if (const auto served = ports.find(port->interface.name);
         served == ports.end() || served->second != port) {
         return;
@@ -268,12 +268,11 @@ void BootServer::State::turn(const std::shared_ptr<Port>& port) {
     const LogBatch batch;
     base::Result<int> drained = 0;
     try {
-        drained = port->frames.drain(frames_per_turn,
-                                     [&](base::Bytes frame) { handle(*port, frame, *images); });
+        drained =
+            port->frames.drain(frames_per_turn, [&](base::Bytes frame) { handle(*port, frame, *images); });
     } catch (const std::exception& error) {
         // Out of memory, most likely. One packet is lost; a port that is not waited for again would be deaf.
-        log_event(Level::error, "frame-lost",
-                  {{"interface", port->interface.name}, {"error", error.what()}});
+        log_event(Level::error, "frame-lost", {{"interface", port->interface.name}, {"error", error.what()}});
     }
     const std::uint64_t dropped = port->frames.statistics().dropped;
     counted.frames_dropped += dropped - std::exchange(port->dropped, dropped);
