@@ -16,12 +16,12 @@ namespace pomona::store {
 
 namespace {
 
-constexpr std::uint32_t kMask = IN_CREATE | IN_DELETE | IN_MODIFY | IN_CLOSE_WRITE | IN_MOVED_FROM |
+constexpr std::uint32_t watched_changes = IN_CREATE | IN_DELETE | IN_MODIFY | IN_CLOSE_WRITE | IN_MOVED_FROM |
                                 IN_MOVED_TO | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR;
 
 /// i386/x86_64 is as deep as boot files lie.
-constexpr int kDepth = 2;
-constexpr int kMostFoldersPerImage = 64;
+constexpr int watched_depth = 2;
+constexpr int most_folders_per_image = 64;
 
 /// Other hosts change files there without a word to inotify.
 bool is_network_file_system(const std::string& path) {
@@ -41,7 +41,7 @@ FolderWatch::FolderWatch() : inotify_(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC))
 }
 
 void FolderWatch::add(const std::string& path) {
-    const int watch = ::inotify_add_watch(inotify_.get(), path.c_str(), kMask);
+    const int watch = ::inotify_add_watch(inotify_.get(), path.c_str(), watched_changes);
     if (watch >= 0) {
         wanted_.insert(watch);
     } else if (errno != ENOENT && errno != ENOTDIR && errno != EACCES) {
@@ -74,8 +74,8 @@ void FolderWatch::update(const std::vector<std::string>& roots) {
             std::error_code unknown;
             if (at->path().extension() != ".nbi" || !at->is_directory(unknown)) continue;
             add(at->path().string());
-            int left = kMostFoldersPerImage;
-            add_below(at->path().string(), kDepth, left);
+            int left = most_folders_per_image;
+            add_below(at->path().string(), watched_depth, left);
         }
     }
     for (const int watch : watches_) {

@@ -16,7 +16,7 @@ namespace pomona::store {
 namespace {
 
 /// Between two looks at a busy queue, so that the copy of a disk image does not keep this thread busy too.
-constexpr std::chrono::milliseconds kBreath{20};
+constexpr std::chrono::milliseconds breath{20};
 
 }  // namespace
 
@@ -96,7 +96,7 @@ bool ImageWatcher::wait(Clock::time_point until) {
     if (woken || polled[1].revents == 0) return false;
     const bool changed = watch_.drain();
     // Ends early for stop and reload only.
-    (void)::poll(polled.data(), 1, static_cast<int>(kBreath.count()));
+    (void)::poll(polled.data(), 1, static_cast<int>(breath.count()));
     return changed;
 }
 
