@@ -17,7 +17,8 @@ namespace pomona::store {
 namespace {
 
 constexpr std::uint32_t watched_changes = IN_CREATE | IN_DELETE | IN_MODIFY | IN_CLOSE_WRITE | IN_MOVED_FROM |
-                                IN_MOVED_TO | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR;
+                                          IN_MOVED_TO | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF |
+                                          IN_ONLYDIR;
 
 /// i386/x86_64 is as deep as boot files lie.
 constexpr int watched_depth = 2;
@@ -35,7 +36,7 @@ bool is_network_file_system(const std::string& path) {
 }  // namespace
 
 FolderWatch::FolderWatch() : inotify_(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC)) {
-    if (!inotify_.is_open()) {
+    if (!inotify_) {
         blind_spot_ = "inotify is not available: " + std::generic_category().message(errno);
     }
 }
@@ -62,7 +63,7 @@ void FolderWatch::add_below(const std::string& folder, int depth, int& left) {
 }
 
 void FolderWatch::update(const std::vector<std::string>& roots) {
-    if (!inotify_.is_open()) return;
+    if (!inotify_) return;
     blind_spot_.clear();
     wanted_.clear();
     for (const std::string& root : roots) {
@@ -88,7 +89,7 @@ void FolderWatch::update(const std::vector<std::string>& roots) {
 bool FolderWatch::drain() {
     bool changed = false;
     alignas(::inotify_event) std::array<char, 16384> buffer{};
-    while (inotify_.is_open()) {
+    while (inotify_) {
         const ssize_t count = ::read(inotify_.get(), buffer.data(), buffer.size());
         if (count <= 0) break;
         for (std::size_t at = 0; at < static_cast<std::size_t>(count);) {
