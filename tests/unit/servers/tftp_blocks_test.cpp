@@ -113,8 +113,7 @@ TEST(TftpBlocks, AFileThatShrinksIsAProblem) {
     for (const bool ahead : {false, true}) {
         for (const TftpMode mode : {TftpMode::Octet, TftpMode::Netascii}) {
             folder.write("file", std::string(100'000, 'x'));
-            TftpBlocks blocks(std::move(*io::File::open_beneath(folder.path(), "file")), mode, 512,
-                              ahead);
+            TftpBlocks blocks(std::move(*io::File::open_beneath(folder.path(), "file")), mode, 512, ahead);
             std::filesystem::resize_file(folder / "file", 1000);
             std::vector<std::uint8_t> buffer(1 << 16);
             EXPECT_EQ(blocks.take(1, 100, 1, buffer).problem, "the file became shorter while it was sent");
@@ -125,8 +124,7 @@ TEST(TftpBlocks, AFileThatShrinksIsAProblem) {
 TEST(TftpBlocks, AFileThatGrowsIsSentAsItWas) {
     const tests::TemporaryFolder folder;
     folder.write("file", "12345");
-    TftpBlocks blocks(std::move(*io::File::open_beneath(folder.path(), "file")), TftpMode::Octet,
-                      512, false);
+    TftpBlocks blocks(std::move(*io::File::open_beneath(folder.path(), "file")), TftpMode::Octet, 512, false);
     folder.write("file", "1234567890");
     std::vector<std::uint8_t> buffer(1 << 16);
     EXPECT_EQ(blocks.take(1, 1, 1, buffer).octets.size(), 4U + 5U);

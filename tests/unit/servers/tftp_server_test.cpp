@@ -122,8 +122,8 @@ class TftpServerOverLoopback : public testing::TestWithParam<bool> {
     ~TftpServerOverLoopback() override { stop(); }
 
     void start() {
-        auto opened = TftpServer::open(
-            options_, std::make_shared<Content>(std::vector<ContentRoot>{}, folder_.path()));
+        auto opened =
+            TftpServer::open(options_, std::make_shared<Content>(std::vector<ContentRoot>{}, folder_.path()));
         ASSERT_TRUE(opened) << opened.error().text();
         server_ = std::move(*opened);
         thread_ = std::jthread([this](const std::stop_token& stop) { server_->run(stop); });
@@ -403,8 +403,8 @@ TEST(TftpServer, TransfersUseTheGivenPorts) {
     options.addresses = {loopback};
     options.first_port = 47'100;
     options.last_port = 47'101;
-    auto server = TftpServer::open(
-        options, std::make_shared<Content>(std::vector<ContentRoot>{}, folder.path()));
+    auto server =
+        TftpServer::open(options, std::make_shared<Content>(std::vector<ContentRoot>{}, folder.path()));
     ASSERT_TRUE(server);
     const std::jthread thread([&](const std::stop_token& stop) { (*server)->run(stop); });
     Peer a((*server)->port()), b((*server)->port()), c((*server)->port());
