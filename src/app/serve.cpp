@@ -32,6 +32,8 @@
 #include <chrono>
 #include <csignal>
 #include <ctime>
+#include <exception>
+#include <filesystem>
 #include <iostream>
 #include <memory>
 #include <optional>
@@ -143,6 +145,18 @@ std::shared_ptr<const servers::Content> content_of(const Settings& settings) {
     return std::make_shared<const servers::Content>(std::move(shares), settings.tftp_root);
 }
 
+/// A root that comes and goes while serving is waited for; one that is not there at the start is a mistake.
+void require_image_roots(const Settings& settings) {
+    for (const ImageRoot& root : settings.image_roots) {
+        std::error_code error;
+        const std::filesystem::directory_iterator readable(root.path, error);
+        if (!error) continue;
+        refuse("the image root " + root.path + " cannot be read: " + error.message(),
+               settings.source_of("image-root"),
+               "make the folder and let the user '" + settings.user + "' read it, or name another one");
+    }
+}
+
 /// Everything that serves, in the order in which it is made; the destructor ends it in the opposite order.
 class Daemon {
   public:
@@ -201,6 +215,7 @@ Daemon::Daemon(const Settings& settings)
       interface_check_(boot_.context()) {
     // Two capabilities are all that opening ports takes, so root is gone before anything is opened.
     become_user(settings);
+    require_image_roots(settings);
 
     registry_ = std::make_unique<store::ClientRegistry>(
         store::open_or_use_memory(

@@ -20,23 +20,23 @@ FileProblem problem_of(int error, bool root) {
     switch (error) {
         case ENOENT:
         case ENOTDIR:
-            return {Kind::Missing, root ? "the root folder does not exist" : "no such file"};
+            return {Kind::missing, root ? "the root folder does not exist" : "no such file"};
         case ENAMETOOLONG:
-            return {Kind::Missing, "the name is too long"};
+            return {Kind::missing, "the name is too long"};
         case EXDEV:
-            return {Kind::Forbidden, "it leads out of the root folder"};
+            return {Kind::forbidden, "it leads out of the root folder"};
         case ELOOP:
-            return {Kind::Forbidden, "it leads through too many links"};
+            return {Kind::forbidden, "it leads through too many links"};
         case EACCES:
         case EPERM:
-            return {Kind::Forbidden, "the server's user may not read it"};
+            return {Kind::forbidden, "the server's user may not read it"};
         case ENXIO:
         case ENODEV:
-            return {Kind::Forbidden, "not a regular file"};
+            return {Kind::forbidden, "not a regular file"};
         case ENOSYS:
-            return {Kind::Unavailable, "this kernel has no openat2 (Linux 5.6 has it)"};
+            return {Kind::unavailable, "this kernel has no openat2 (Linux 5.6 has it)"};
         default:
-            return {Kind::Unavailable, std::generic_category().message(error)};
+            return {Kind::unavailable, std::generic_category().message(error)};
     }
 }
 
@@ -57,7 +57,7 @@ Descriptor open_beneath(const Descriptor& folder, const std::string& path, int f
 std::expected<File, FileProblem> File::open_beneath(const std::string& root, const std::string& path) {
     // An embedded NUL would silently cut the name.
     if (path.empty() || path.find('\0') != std::string::npos) {
-        return std::unexpected(FileProblem{FileProblem::Kind::Missing, "no such file"});
+        return std::unexpected(FileProblem{FileProblem::Kind::missing, "no such file"});
     }
     // The root is looked up each time: it may be a disk that was mounted after the start.
     const Descriptor folder(::open(root.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
@@ -69,7 +69,7 @@ std::expected<File, FileProblem> File::open_beneath(const std::string& root, con
     if (!found) return std::unexpected(problem_of(errno, false));
     if (::fstat(found.get(), &status) != 0) return std::unexpected(problem_of(errno, false));
     if (!S_ISREG(status.st_mode)) {
-        return std::unexpected(FileProblem{FileProblem::Kind::Forbidden, S_ISDIR(status.st_mode)
+        return std::unexpected(FileProblem{FileProblem::Kind::forbidden, S_ISDIR(status.st_mode)
                                                                              ? "it is a folder"
                                                                              : "it is not a regular file"});
     }
@@ -77,7 +77,7 @@ std::expected<File, FileProblem> File::open_beneath(const std::string& root, con
     if (!file) return std::unexpected(problem_of(errno, false));
     if (::fstat(file.get(), &status) != 0) return std::unexpected(problem_of(errno, false));
     if (!S_ISREG(status.st_mode)) {
-        return std::unexpected(FileProblem{FileProblem::Kind::Forbidden, "it is not a regular file"});
+        return std::unexpected(FileProblem{FileProblem::Kind::forbidden, "it is not a regular file"});
     }
     return File(std::move(file), static_cast<std::uint64_t>(status.st_size));
 }

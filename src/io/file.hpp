@@ -20,11 +20,11 @@ namespace pomona::io {
 /// Why a file did not open.
 struct FileProblem {
     enum class Kind : std::uint8_t {
-        Missing,      ///< no such file or folder
-        Forbidden,    ///< leads out of the root, is not a regular file, or may not be read
-        Unavailable,  ///< the machine's trouble: too many open files, disk error, old kernel
+        missing,      ///< no such file or folder
+        forbidden,    ///< leads out of the root, is not a regular file, or may not be read
+        unavailable,  ///< the machine's trouble: too many open files, disk error, old kernel
     };
-    Kind kind = Kind::Missing;
+    Kind kind = Kind::missing;
     std::string what;  ///< in words: "no such file"
 
     friend bool operator==(const FileProblem&, const FileProblem&) = default;

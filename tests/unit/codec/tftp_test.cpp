@@ -47,27 +47,27 @@ TEST_P(TftpRequests, AreRead) {
 INSTANTIATE_TEST_SUITE_P(
     Table, TftpRequests,
     testing::Values(
-        RequestCase{"plain", "\0\1file\0octet\0"sv, {false, "file", TftpMode::Octet, {}}},
-        RequestCase{"write", "\0\2file\0octet\0"sv, {true, "file", TftpMode::Octet, {}}},
-        RequestCase{"netascii", "\0\1file\0NetASCII\0"sv, {false, "file", TftpMode::Netascii, {}}},
+        RequestCase{"plain", "\0\1file\0octet\0"sv, {false, "file", TftpMode::octet, {}}},
+        RequestCase{"write", "\0\2file\0octet\0"sv, {true, "file", TftpMode::octet, {}}},
+        RequestCase{"netascii", "\0\1file\0NetASCII\0"sv, {false, "file", TftpMode::netascii, {}}},
         RequestCase{"grub",
                     "\0\1/boot//x.efi\0octet\0blksize\0001024\0tsize\0000\0"sv,
-                    {false, "/boot//x.efi", TftpMode::Octet, {"1024", {}, "0", {}}}},
+                    {false, "/boot//x.efi", TftpMode::octet, {"1024", {}, "0", {}}}},
         RequestCase{"uefi",
                     "\0\1a\0octet\0tsize\0000\0blksize\0001468\0windowsize\0004\0"sv,
-                    {false, "a", TftpMode::Octet, {"1468", {}, "0", "4"}}},
+                    {false, "a", TftpMode::octet, {"1468", {}, "0", "4"}}},
         RequestCase{"upper-case names",
                     "\0\1a\0OCTET\0BLKSIZE\0009\0TimeOut\0003\0"sv,
-                    {false, "a", TftpMode::Octet, {"9", "3", {}, {}}}},
+                    {false, "a", TftpMode::octet, {"9", "3", {}, {}}}},
         RequestCase{"unknown option",
                     "\0\1a\0octet\0multicast\0\0blksize\0009\0"sv,
-                    {false, "a", TftpMode::Octet, {"9", {}, {}, {}}}},
+                    {false, "a", TftpMode::octet, {"9", {}, {}, {}}}},
         RequestCase{"the first of a doubled option",
                     "\0\1a\0octet\0blksize\0009\0blksize\00010\0"sv,
-                    {false, "a", TftpMode::Octet, {"9", {}, {}, {}}}},
-        RequestCase{"padded with zeros", "\0\1a\0octet\0\0\0\0\0\0"sv, {false, "a", TftpMode::Octet, {}}},
+                    {false, "a", TftpMode::octet, {"9", {}, {}, {}}}},
+        RequestCase{"padded with zeros", "\0\1a\0octet\0\0\0\0\0\0"sv, {false, "a", TftpMode::octet, {}}},
         RequestCase{
-            "empty value", "\0\1a\0octet\0tsize\0\0"sv, {false, "a", TftpMode::Octet, {{}, {}, "", {}}}}));
+            "empty value", "\0\1a\0octet\0tsize\0\0"sv, {false, "a", TftpMode::octet, {{}, {}, "", {}}}}));
 
 struct BadCase {
     std::string_view name;
@@ -111,7 +111,7 @@ TEST(Tftp, ReadsTheSmallPackets) {
 }
 
 TEST(Tftp, WritesThemByteForByte) {
-    EXPECT_EQ(written(TftpRequest{false, "a", TftpMode::Netascii, {"9", "2", "0", "4"}}),
+    EXPECT_EQ(written(TftpRequest{false, "a", TftpMode::netascii, {"9", "2", "0", "4"}}),
               "\0\1a\0netascii\0tsize\0000\0blksize\0009\0timeout\0002\0windowsize\0004\0"sv);
     EXPECT_EQ(written(TftpAck{0x1234}), "\0\4\x12\x34"sv);
     EXPECT_EQ(written(TftpData{0x1234, base::as_bytes("xy")}), "\0\3\x12\x34xy"sv);
