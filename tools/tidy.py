@@ -4,9 +4,9 @@ until it changes.
 
 Usage: tools/tidy.py [-j JOBS] [--times] [--all] [FILE-PATTERN...]    patterns are searched for in the file's path
 
-A file has passed with: the text of every file it includes (asked from the compiler), its compile command, all of
-the tree's .clang-tidy files and the version of clang-tidy. All this is noted in .cache/clang-tidy/ when a file
-passes and compared before the next time. --all looks at every file; --times adds the seconds of each.
+A file has passed with: the text of every file it includes (asked from the compiler), its compile command, the
+.clang-tidy files above it and the version of clang-tidy. All this is noted in .cache/clang-tidy/ when it passes
+and compared the next time. --all looks at every file; --times adds the seconds of each.
 """
 
 import argparse
@@ -29,7 +29,6 @@ CACHE = ROOT / ".cache/clang-tidy"
 TIDY = "clang-tidy-19"
 
 
-@functools.cache
 def digest_of(path: str) -> str:
     try:
         return hashlib.sha256(pathlib.Path(path).read_bytes()).hexdigest()
@@ -37,18 +36,23 @@ def digest_of(path: str) -> str:
         return "gone"
 
 
+# The system's headers stay as they are during a run; they are read once.
+digest_of_system_file = functools.cache(digest_of)
+
+
+def digests_of(paths) -> dict[str, str]:
+    return {path: digest_of(path) if path.startswith(f"{ROOT}/") else digest_of_system_file(path) for path in paths}
+
+
 @functools.cache
-def settings() -> str:
-    """What holds for all files: the program and how it is configured."""
-    version = subprocess.run([TIDY, "--version"], capture_output=True, text=True, check=True).stdout
-    configs = sorted(git_files("*.clang-tidy"))
-    return version + "".join(f"{path} {digest_of(str(ROOT / path))}\n" for path in configs)
+def version() -> str:
+    return subprocess.run([TIDY, "--version"], capture_output=True, text=True, check=True).stdout
 
 
-def git_files(*patterns: str) -> list[str]:
-    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *patterns]
-    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    return [path for path in listed.split("\0") if path]
+def settings_of(path: str) -> str:
+    """The program, and every .clang-tidy in a folder above the file."""
+    configs = [folder / ".clang-tidy" for folder in pathlib.PurePath(path).parents]
+    return version() + "".join(f"{config} {digest_of(str(ROOT / config))}\n" for config in configs)
 
 
 class Unit:
@@ -65,8 +69,8 @@ class Unit:
             passed = json.loads(self.record.read_text())
         except (OSError, ValueError):
             return False
-        return (passed["settings"] == settings() and passed["command"] == self.command
-                and all(digest_of(path) == digest for path, digest in passed["files"].items()))
+        return (passed["settings"] == settings_of(self.path) and passed["command"] == self.command
+                and passed["files"] == digests_of(passed["files"]))
 
     def included_files(self) -> list[str]:
         command = list(self.command)
@@ -81,18 +85,19 @@ class Unit:
     def look(self) -> tuple[bool, str, float]:
         """True if clang-tidy has nothing to say; else what it says."""
         started = time.monotonic()
+        settings = settings_of(self.path)
         try:
-            # Taken before the look: who edits the file meanwhile is asked for another one.
-            files = {path: digest_of(path) for path in self.included_files()}
+            files = digests_of(self.included_files())
         except subprocess.CalledProcessError as error:
             return False, error.stderr, time.monotonic() - started
         done = subprocess.run([TIDY, "--quiet", "-p", str(BUILD), str(ROOT / self.path)],
                               cwd=ROOT, capture_output=True, text=True)
         passed = done.returncode == 0 and not re.search(r"(warning|error):", done.stdout)
-        if passed:
+        # Whoever edits a file meanwhile does not know which of its versions has passed.
+        if passed and files == digests_of(files):
             CACHE.mkdir(parents=True, exist_ok=True)
             fresh = self.record.with_suffix(".new")
-            fresh.write_text(json.dumps({"settings": settings(), "command": self.command, "files": files}))
+            fresh.write_text(json.dumps({"settings": settings, "command": self.command, "files": files}))
             fresh.replace(self.record)
         return passed, done.stdout or done.stderr, time.monotonic() - started
 

@@ -74,7 +74,7 @@ std::optional<TftpDownload::Packet> TftpDownload::take_train(base::Bytes packets
         const auto parsed = codec::parse_tftp(one);
         const auto* data = parsed ? std::get_if<codec::TftpData>(&*parsed) : nullptr;
         if (data == nullptr) {
-            return fail("a DATA packet is longer than agreed", codec::TftpErrorCode::IllegalOperation);
+            return fail("a DATA packet is longer than agreed", codec::TftpErrorCode::illegal_operation);
         }
         if (auto next = take_data(data->block, data->payload)) answer = std::move(next);
     }
@@ -86,7 +86,7 @@ std::optional<TftpDownload::Packet> TftpDownload::take_options(const codec::Tftp
     if (began_) return blocks_ == 0 ? std::optional(acknowledgement()) : std::nullopt;
     const auto refuse = [&](std::string_view what, std::string_view value, const std::string& asked) {
         return fail("the server grants a " + std::string(what) + " of \"" + printable(value) + "\"" + asked,
-                    codec::TftpErrorCode::OptionRefused);
+                    codec::TftpErrorCode::option_refused);
     };
     const auto where_asked = [](std::uint16_t asked) {
         return " where " + std::to_string(asked) + " was asked for";

@@ -107,7 +107,7 @@ Dumped dump(int descriptor, std::uint16_t type, const std::function<void(const M
     request.general.rtgen_family = type == RTM_GETADDR ? AF_INET : AF_UNSPEC;
     if (send(descriptor, &request, request.header.nlmsg_len, 0) < 0) return Dumped::failed;
 
-    std::array<std::uint8_t, buffer_bytes> buffer;
+    std::array<std::uint8_t, buffer_bytes> buffer{};
     Dumped result = Dumped::complete;
     for (;;) {
         const ssize_t length = recv(descriptor, buffer.data(), buffer.size(), 0);
@@ -216,7 +216,7 @@ InterfaceMonitor::InterfaceMonitor()
 
 bool InterfaceMonitor::drain() {
     bool changed = false;
-    std::array<std::uint8_t, buffer_bytes> buffer;
+    std::array<std::uint8_t, buffer_bytes> buffer{};
     for (;;) {
         sockaddr_nl sender{};
         socklen_t sender_length = sizeof sender;
