@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <string>
+#include <vector>
 
 namespace pomona::codec {
 namespace {
@@ -82,7 +83,7 @@ const std::string entities =
 
 INSTANTIATE_TEST_SUITE_P(
     Table, PlistXmlRefuses,
-    testing::Values(
+    testing::ValuesIn(std::vector<RefusedCase>{
         RefusedCase{"empty", " \n", "", "empty"},
         RefusedCase{"entity_declarations", entities, "line 2", "declares entities"},
         RefusedCase{
@@ -132,7 +133,7 @@ INSTANTIATE_TEST_SUITE_P(
                     in_plist("<dict><key>A</key><array><dict><key>B</key><integer/></dict></array></dict>"),
                     "line 1, A[0].B", "no integer"},
         RefusedCase{"old_text_form", "{ Name = \"x\"; }", "", "old text form"},
-        RefusedCase{"no_xml", "hello", "", ""}),
+        RefusedCase{"no_xml", "hello", "", ""}}),
     [](const auto& test) { return test.param.name; });
 
 TEST(PlistXml, AcceptsTheLimits) {

@@ -165,7 +165,7 @@ ClientTraits client(const char* architecture, const char* model) {
 
 INSTANTIATE_TEST_SUITE_P(
     Table, CatalogueMatches,
-    testing::Values(
+    testing::ValuesIn(std::vector<MatchCase>{
         MatchCase{"everybody", [](NetBootImage&) {}, client("i386", "iMac12,1"), true},
         MatchCase{"empty_model_sees_images_for_all", [](NetBootImage&) {}, client("i386", ""), true},
         MatchCase{"other_architecture", [](NetBootImage&) {}, client("ppc", "PowerMac3,1"), false},
@@ -196,7 +196,7 @@ INSTANTIATE_TEST_SUITE_P(
                       i.enabled_macs = {our_mac};
                       i.disabled_macs = {our_mac};
                   },
-                  imac(), false}),
+                  imac(), false}}),
     [](const auto& test) { return test.param.name; });
 
 TEST(Catalogue, FilterNamesTheUpper16BitsExactly) {

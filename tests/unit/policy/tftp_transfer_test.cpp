@@ -354,7 +354,7 @@ TEST_P(LossyLink, EveryDownloadCompletes) {
 
 INSTANTIATE_TEST_SUITE_P(
     Table, LossyLink,
-    testing::Values(
+    testing::ValuesIn(std::vector<Link>{
         Link{.name = "clean"}, Link{.name = "one block", .blocks = 1}, Link{.name = "loss 1 %", .loss = 0.01},
         Link{.name = "loss 20 %", .loss = 0.2, .blocks = 200}, Link{.name = "doubling", .doubling = 0.3},
         Link{.name = "everything twice", .doubling = 1}, Link{.name = "reordering", .delay = 0.3},
@@ -370,7 +370,7 @@ INSTANTIATE_TEST_SUITE_P(
              .windowsize = 16,
              .chatty = true},
         Link{.name = "wrap", .loss = 0.001, .windowsize = 64, .blocks = 70'000},
-        Link{.name = "all together", .loss = 0.05, .doubling = 0.05, .delay = 0.05, .windowsize = 64}));
+        Link{.name = "all together", .loss = 0.05, .doubling = 0.05, .delay = 0.05, .windowsize = 64}}));
 
 TEST(TftpTransfer, NoSorcerersApprentice) {
     // Every packet of the network comes twice, also every ACK: still every block is sent once.

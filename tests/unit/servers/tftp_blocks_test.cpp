@@ -97,7 +97,7 @@ TEST_P(TftpBlocksOf, ComeInWindowsAndAgain) {
 
 INSTANTIATE_TEST_SUITE_P(
     Table, TftpBlocksOf,
-    testing::Values(
+    testing::ValuesIn(std::vector<BlocksCase>{
         BlocksCase{TftpMode::octet, 0, 512, false}, BlocksCase{TftpMode::octet, 0, 512, true},
         BlocksCase{TftpMode::octet, 1, 512, true}, BlocksCase{TftpMode::octet, 511, 512, true},
         BlocksCase{TftpMode::octet, 512, 512, true}, BlocksCase{TftpMode::octet, 513, 512, false},
@@ -105,7 +105,7 @@ INSTANTIATE_TEST_SUITE_P(
         BlocksCase{TftpMode::octet, 145'600, 1456, true}, BlocksCase{TftpMode::octet, 145'600, 1456, false},
         BlocksCase{TftpMode::netascii, 0, 512, false}, BlocksCase{TftpMode::netascii, 1, 8, false},
         BlocksCase{TftpMode::netascii, 3000, 8, false}, BlocksCase{TftpMode::netascii, 10'000, 512, false},
-        BlocksCase{TftpMode::netascii, 10'000, 513, false}));
+        BlocksCase{TftpMode::netascii, 10'000, 513, false}}));
 
 TEST(TftpBlocks, AFileThatShrinksIsAProblem) {
     const tests::TemporaryFolder folder;

@@ -170,7 +170,7 @@ constexpr auto warning = ImageProblem::Severity::warning;
 
 INSTANTIATE_TEST_SUITE_P(
     Table, ImageFoldersTell,
-    testing::Values(
+    testing::ValuesIn(std::vector<WrongCase>{
         WrongCase{"upper_case", [](const TemporaryFolder& r) { write_image(r / "x.NBI", "X", 2); }, warning,
                   "x.NBI", "lower case"},
         WrongCase{"a_file", [](const TemporaryFolder& r) { write_file(r / "x.nbi", "x"); }, warning, "x.nbi",
@@ -230,7 +230,7 @@ INSTANTIATE_TEST_SUITE_P(
                       write_image(r / "x.nbi", "X", 2);
                       std::filesystem::resize_file(r / "x.nbi/i386/booter", 1000);
                   },
-                  error, "x.nbi/i386/booter", "ends inside its section"}),
+                  error, "x.nbi/i386/booter", "ends inside its section"}}),
     [](const auto& test) { return test.param.name; });
 
 TEST(ImageFolders, FollowsLinksBeneathTheRoot) {
