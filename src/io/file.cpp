@@ -15,18 +15,6 @@ namespace pomona::io {
 
 namespace {
 
-Descriptor open_in(int folder, const char* path, std::uint64_t flags) {
-    open_how how{};
-    how.flags = flags | O_CLOEXEC;
-    how.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
-    // EAGAIN: something was renamed while `..` of a link was followed. Once more usually helps.
-    for (int attempt = 0;; ++attempt) {
-        const long fd = ::syscall(SYS_openat2, folder, path, &how, sizeof how);
-        if (fd >= 0) return Descriptor(static_cast<int>(fd));
-        if ((errno != EAGAIN && errno != EINTR) || attempt == 8) return {};
-    }
-}
-
 FileProblem problem_of(int error, bool root) {
     using Kind = FileProblem::Kind;
     switch (error) {
@@ -54,8 +42,16 @@ FileProblem problem_of(int error, bool root) {
 
 }  // namespace
 
-void Descriptor::close() {
-    if (fd_ >= 0) ::close(std::exchange(fd_, -1));
+Descriptor open_beneath(const Descriptor& folder, const std::string& path, int flags) {
+    open_how how{};
+    how.flags = static_cast<std::uint64_t>(flags | O_CLOEXEC);
+    how.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
+    // EAGAIN: something was renamed while `..` of a link was followed. Once more usually helps.
+    for (int attempt = 0;; ++attempt) {
+        const long fd = ::syscall(SYS_openat2, folder.get(), path.c_str(), &how, sizeof how);
+        if (fd >= 0) return Descriptor(static_cast<int>(fd));
+        if ((errno != EAGAIN && errno != EINTR) || attempt == 8) return {};
+    }
 }
 
 std::expected<File, FileProblem> File::open_beneath(const std::string& root, const std::string& path) {
@@ -69,7 +65,7 @@ std::expected<File, FileProblem> File::open_beneath(const std::string& root, con
 
     // First without opening: already the opening of a device can rewind a tape or start a watchdog.
     struct stat status{};
-    const Descriptor found = open_in(folder.get(), path.c_str(), O_PATH);
+    const Descriptor found = io::open_beneath(folder, path, O_PATH);
     if (!found) return std::unexpected(problem_of(errno, false));
     if (::fstat(found.get(), &status) != 0) return std::unexpected(problem_of(errno, false));
     if (!S_ISREG(status.st_mode)) {
@@ -77,7 +73,7 @@ std::expected<File, FileProblem> File::open_beneath(const std::string& root, con
                                                                              ? "it is a folder"
                                                                              : "it is not a regular file"});
     }
-    Descriptor file = open_in(folder.get(), path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY);
+    Descriptor file = io::open_beneath(folder, path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
     if (!file) return std::unexpected(problem_of(errno, false));
     if (::fstat(file.get(), &status) != 0) return std::unexpected(problem_of(errno, false));
     if (!S_ISREG(status.st_mode)) {

@@ -95,7 +95,7 @@ TEST_P(EfiRefuses, WithPlaceAndRemedy) {
     EXPECT_NE(program.error().remedy, "");
 }
 
-constexpr std::size_t kPe = 0x80;
+constexpr std::size_t pe = 0x80;
 
 INSTANTIATE_TEST_SUITE_P(
     Table, EfiRefuses,
@@ -105,13 +105,13 @@ INSTANTIATE_TEST_SUITE_P(
         RefusedCase{"an_elf_program", {0x7f, 'E', 'L', 'F', 0, 0, 0, 0}, "no EFI program"},
         RefusedCase{"mz_alone", {'M', 'Z'}, "no PE header"},
         RefusedCase{"pe_header_far_away", plain(0x3c, 0xffffffff, 4), "no PE header"},
-        RefusedCase{"no_pe_signature", plain(kPe, 0, 4), "no PE header"},
-        RefusedCase{"arm", plain(kPe + 4, 0xaa64, 2), "another processor"},
-        RefusedCase{"short_optional_header", plain(kPe + 20, 10, 2), "optional header"},
-        RefusedCase{"optional_header_of_the_other_width", plain(kPe + 24, 0x10b, 2), "does not fit"},
-        RefusedCase{"a_windows_program", plain(kPe + 24 + 68, 3, 2), "not made for EFI"},
-        RefusedCase{"too_many_sections", plain(kPe + 6, 1000, 2), "many sections"},
-        RefusedCase{"section_table_cut_off", plain(kPe + 6, 96, 2), "section"},
+        RefusedCase{"no_pe_signature", plain(pe, 0, 4), "no PE header"},
+        RefusedCase{"arm", plain(pe + 4, 0xaa64, 2), "another processor"},
+        RefusedCase{"short_optional_header", plain(pe + 20, 10, 2), "optional header"},
+        RefusedCase{"optional_header_of_the_other_width", plain(pe + 24, 0x10b, 2), "does not fit"},
+        RefusedCase{"a_windows_program", plain(pe + 24 + 68, 3, 2), "not made for EFI"},
+        RefusedCase{"too_many_sections", plain(pe + 6, 1000, 2), "many sections"},
+        RefusedCase{"section_table_cut_off", plain(pe + 6, 96, 2), "section"},
         RefusedCase{"file_cut_off", cut(efi_program(EfiMachine::x64), 1023), "section 1"},
         RefusedCase{"no_slices", container(4, 0, 4), "number of slices"},
         RefusedCase{"huge_count_of_slices", container(4, 0xffffffff, 4), "number of slices"},
