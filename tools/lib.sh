@@ -17,6 +17,12 @@ fail() {
   exit 1
 }
 
+# A mistake in the command line.
+misuse() {
+  printf '%s: %s\n' "$command_name" "$*" >&2
+  exit 2
+}
+
 need_root() {
   ((EUID == 0)) || fail "this needs root, to install packages and to build network namespaces: sudo tools/$command_name"
 }
@@ -99,6 +105,8 @@ install_packages() {
 
 # The tree's owner builds, so that `sudo tools/...` leaves no files of root behind.
 as_owner() {
+  # One cache serves every checkout of this machine: paths below the tree count relative to it.
+  export CCACHE_BASEDIR=$source_dir CCACHE_NOHASHDIR=1
   local owner
   owner=$(stat -c %U "$source_dir")
   if ((EUID == 0)) && [[ $owner != root && $owner != UNKNOWN ]]; then

@@ -2,8 +2,10 @@
 
 #include "io/frame_port.hpp"
 #include "io/udp_port.hpp"
+#include "servers/line_budget.hpp"
 #include "servers/log.hpp"
 
+#include <pomona/base/hex.hpp>
 #include <pomona/codec/frame.hpp>
 
 #include <boost/asio/posix/stream_descriptor.hpp>
@@ -11,6 +13,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <exception>
 #include <functional>
 #include <map>
 #include <optional>
@@ -22,8 +25,6 @@
 namespace pomona::servers {
 
 namespace {
-
-using Clock = std::chrono::steady_clock;
 
 /// The kernel sorts out everything that is not for a DHCP server's port.
 constexpr const char* capture_filter = "udp dst port 67";
@@ -42,13 +43,6 @@ model::TimePoint now() {
     return std::chrono::time_point_cast<std::chrono::seconds>(std::chrono::system_clock::now());
 }
 
-std::string hex(std::uint32_t value) {
-    constexpr std::string_view digits = "0123456789abcdef";
-    std::string out(8, '0');
-    for (std::size_t i = 0; i < out.size(); ++i) out[7 - i] = digits[value >> 4 * i & 0xf];
-    return out;
-}
-
 std::string_view message_name(const policy::Request& request) {
     struct Visitor {
         std::string_view operator()(const policy::BsdpList&) const { return "INFORM[LIST]"; }
@@ -65,6 +59,7 @@ struct Port {
     policy::ServerIdentity identity;
     io::FramePort frames;
     boost::asio::posix::stream_descriptor readable;
+    std::uint64_t dropped = 0;  ///< of these frames, already counted
 
     Port(io::Interface facts, io::FramePort port, boost::asio::io_context& loop)
         : interface(std::move(facts)), frames(std::move(port)), readable(loop, frames.descriptor()) {}
@@ -156,9 +151,7 @@ struct BootServer::State {
     // Shared, since the registry may settle its last changes when this server is gone.
     const std::shared_ptr<SettledAnswers> settled = std::make_shared<SettledAnswers>();
     std::unordered_set<base::MacAddress> told_left_out;
-    Clock::time_point silence_second;
-    unsigned silence_lines = 0;
-    std::uint64_t silence_lines_held_back = 0;
+    LineBudget silence_lines{silence_lines_a_second};
     base::Guarded<Counters> counters{};
     Counters counted;  // of this thread, published once per turn
 
@@ -259,11 +252,24 @@ void BootServer::State::wait(const std::shared_ptr<Port>& port) {
 }
 
 void BootServer::State::turn(const std::shared_ptr<Port>& port) {
+    // Closed, and perhaps replaced by a port of the same name, while this turn waited behind that in the
+    // loop: serving it on would answer every Mac twice.
+    if (const auto served = ports.find(port->interface.name);
+        served == ports.end() || served->second != port) {
+        return;
+    }
     const auto images = catalogue.current();
     const LogBatch batch;
-    const auto drained =
-        port->frames.drain(frames_per_turn, [&](base::Bytes frame) { handle(*port, frame, *images); });
-    counted.frames_dropped = port->frames.statistics().dropped;
+    base::Result<int> drained = 0;
+    try {
+        drained =
+            port->frames.drain(frames_per_turn, [&](base::Bytes frame) { handle(*port, frame, *images); });
+    } catch (const std::exception& error) {
+        // Out of memory, most likely. One packet is lost; a port that is not waited for again would be deaf.
+        log_event(Level::error, "frame-lost", {{"interface", port->interface.name}, {"error", error.what()}});
+    }
+    const std::uint64_t dropped = port->frames.statistics().dropped;
+    counted.frames_dropped += dropped - std::exchange(port->dropped, dropped);
     counters.with([this](Counters& shared) { shared = counted; });
     if (drained) {
         wait(port);
@@ -384,7 +390,7 @@ void BootServer::State::send(const Outgoing& outgoing) {
                {"mac", asker.mac.text()},
                {"arch", asker.architecture},
                {"model", asker.model},
-               {"xid", hex(asker.xid)},
+               {"xid", base::hex(asker.xid, 8)},
                {"message", asker.message},
                {"reply", text(outgoing.kind)},
                {"to", outgoing.header.destination.text()},
@@ -454,24 +460,17 @@ void BootServer::State::log_silence(policy::Silence reason, const Asker& asker) 
     const policy::SilenceText& why = policy::text_of(reason);
     const Level level = why.everyday ? Level::debug : Level::info;
     if (!log_enabled(level)) return;
-    if (const auto second = Clock::now(); second - silence_second >= std::chrono::seconds(1)) {
-        if (silence_lines_held_back > 0) {
-            log_event(Level::info, "silences-not-logged", {{"count", silence_lines_held_back}});
-        }
-        silence_second = second;
-        silence_lines = 0;
-        silence_lines_held_back = 0;
+    const LineBudget::Verdict verdict = silence_lines.ask(std::chrono::steady_clock::now());
+    if (verdict.held_back > 0) {
+        log_event(Level::info, "silences-not-logged", {{"count", verdict.held_back}});
     }
-    if (++silence_lines > silence_lines_a_second) {
-        ++silence_lines_held_back;
-        return;
-    }
+    if (!verdict.write) return;
     log_event(level, "silence",
               {{"interface", asker.interface},
                {"mac", asker.mac.text()},
                {"arch", asker.architecture},
                {"model", asker.model},
-               {"xid", hex(asker.xid)},
+               {"xid", base::hex(asker.xid, 8)},
                {"message", asker.message},
                {"reason", why.name},
                {"why", why.sentence}});

@@ -1,9 +1,13 @@
 #include "servers/log.hpp"
 
-#include <fcntl.h>
+#include <pomona/base/hex.hpp>
+#include <pomona/base/utf8.hpp>
+
 #include <poll.h>
 #include <spdlog/logger.h>
 #include <spdlog/sinks/sink.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -11,6 +15,7 @@
 #include <atomic>
 #include <cerrno>
 #include <chrono>
+#include <climits>
 #include <cmath>
 #include <cstddef>
 #include <ctime>
@@ -80,38 +85,6 @@ void append_time(Buffer& buffer, std::chrono::system_clock::time_point time) {
     append(buffer, {fraction.data(), fraction.size()});
 }
 
-/// Length and value of the UTF-8 character at the start of `text`; length 0 if the first byte begins none.
-struct Utf8 {
-    std::size_t length = 0;
-    char32_t character = 0;
-};
-
-Utf8 decode_utf8(std::string_view text) {
-    const auto octet = [&](std::size_t at) { return static_cast<unsigned char>(text[at]); };
-    const unsigned first = octet(0);
-    std::size_t length = 0;
-    char32_t value = 0;
-    char32_t least = 0;
-    if (first < 0x80) return {1, first};
-    if (first >= 0xc2 && first <= 0xdf) {
-        length = 2, value = first & 0x1f, least = 0x80;
-    } else if (first >= 0xe0 && first <= 0xef) {
-        length = 3, value = first & 0x0f, least = 0x800;
-    } else if (first >= 0xf0 && first <= 0xf4) {
-        length = 4, value = first & 0x07, least = 0x10000;
-    } else {
-        return {};
-    }
-    if (text.size() < length) return {};
-    for (std::size_t i = 1; i < length; ++i) {
-        if ((octet(i) & 0xc0) != 0x80) return {};
-        value = value << 6 | (octet(i) & 0x3fU);
-    }
-    const bool surrogate = value >= 0xd800 && value <= 0xdfff;
-    if (value < least || value > 0x10ffff || surrogate) return {};
-    return {length, value};
-}
-
 /// Characters that change how a terminal or viewer shows what stands around them: C1 controls, line and
 /// paragraph separators, marks and overrides of writing direction.
 bool disturbs(char32_t c) {
@@ -119,17 +92,15 @@ bool disturbs(char32_t c) {
            (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069) || c == 0xfeff;
 }
 
-constexpr std::string_view hex_digits = "0123456789abcdef";
-
 void append_hex(Buffer& buffer, char32_t value, int digits) {
     for (int shift = (digits - 1) * 4; shift >= 0; shift -= 4)
-        buffer.push_back(hex_digits[value >> shift & 0xf]);
+        buffer.push_back(base::hex_digits[value >> shift & 0xf]);
 }
 
 /// What stands between the quotes, in either format.
 void append_escaped(Buffer& buffer, std::string_view text, LogFormat format) {
     while (!text.empty()) {
-        const Utf8 c = decode_utf8(text);
+        const base::Utf8Character c = base::first_utf8_character(text);
         if (c.length == 0) {
             // JSON has no way to carry a stray octet.
             append(buffer, format == LogFormat::json ? "\\ufffd" : "\\x");
@@ -137,18 +108,18 @@ void append_escaped(Buffer& buffer, std::string_view text, LogFormat format) {
             text.remove_prefix(1);
             continue;
         }
-        if (c.character == '"' || c.character == '\\') {
+        if (c.value == '"' || c.value == '\\') {
             buffer.push_back('\\');
             buffer.push_back(text[0]);
-        } else if (c.character == '\n') {
+        } else if (c.value == '\n') {
             append(buffer, "\\n");
-        } else if (c.character == '\r') {
+        } else if (c.value == '\r') {
             append(buffer, "\\r");
-        } else if (c.character == '\t') {
+        } else if (c.value == '\t') {
             append(buffer, "\\t");
-        } else if (c.character < 0x20 || c.character == 0x7f || disturbs(c.character)) {
+        } else if (c.value < 0x20 || c.value == 0x7f || disturbs(c.value)) {
             append(buffer, "\\u");
-            append_hex(buffer, c.character, 4);
+            append_hex(buffer, c.value, 4);
         } else {
             append(buffer, text.substr(0, c.length));
         }
@@ -227,8 +198,11 @@ class LineSink : public spdlog::sinks::sink {
   public:
     [[nodiscard]] LogFormat format() const { return format_.load(std::memory_order_relaxed); }
     void set(LogFormat format, int descriptor) {
+        const std::scoped_lock lock(mutex_);
         format_ = format;
         descriptor_ = descriptor;
+        kind_ = kind_of(descriptor);
+        reader_is_stuck_ = false;
     }
 
     void log(const spdlog::details::log_msg& message) override {
@@ -257,6 +231,20 @@ class LineSink : public spdlog::sinks::sink {
     }
 
   private:
+    /// How a write there is kept from waiting for a reader. Not by O_NONBLOCK: standard error is shared with
+    /// the terminal and with other programs.
+    enum class Kind : std::uint8_t {
+        file,    ///< never waits for a reader
+        socket,  ///< has a flag for it (the journal of systemd)
+        other,   ///< pipe or terminal: takes PIPE_BUF octets without waiting whenever poll says "writable"
+    };
+    static Kind kind_of(int descriptor) {
+        struct stat status{};
+        if (::fstat(descriptor, &status) != 0) return Kind::other;
+        if (S_ISREG(status.st_mode)) return Kind::file;
+        return S_ISSOCK(status.st_mode) ? Kind::socket : Kind::other;
+    }
+
     struct Waiting {
         Buffer lines;
         int batches = 0;
@@ -293,28 +281,51 @@ class LineSink : public spdlog::sinks::sink {
 
     /// False when the reader took a part only.
     bool write_all(std::string_view bytes) {
-        const int descriptor = descriptor_.load(std::memory_order_relaxed);
         const std::size_t whole = bytes.size();
         while (!bytes.empty()) {
-            const ssize_t written = ::write(descriptor, bytes.data(), bytes.size());
+            const ssize_t written = write_some(bytes);
             if (written > 0) {
+                reader_is_stuck_ = false;
                 bytes.remove_prefix(static_cast<std::size_t>(written));
                 continue;
             }
             const int error = written == 0 ? EIO : errno;
             if (error == EINTR) continue;
-            pollfd ready{descriptor, POLLOUT, 0};
-            if (error != EAGAIN || ::poll(&ready, 1, patience_milliseconds) <= 0) {
-                return bytes.size() == whole;
-            }
+            if (error != EAGAIN || !wait_for_reader()) return bytes.size() == whole;
         }
         return true;
     }
 
+    /// Like write(2), but EAGAIN where that would wait.
+    [[nodiscard]] ssize_t write_some(std::string_view bytes) const {
+        if (kind_ == Kind::file) return ::write(descriptor_, bytes.data(), bytes.size());
+        if (kind_ == Kind::socket) {
+            return ::send(descriptor_, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+        }
+        pollfd now{descriptor_, POLLOUT, 0};
+        if (::poll(&now, 1, 0) == 0) {
+            errno = EAGAIN;
+            return -1;
+        }
+        return ::write(descriptor_, bytes.data(), std::min<std::size_t>(bytes.size(), PIPE_BUF));
+    }
+
+    /// Only the first line after a line that was taken waits: a reader that sleeps must not cost each of them
+    /// our patience.
+    bool wait_for_reader() {
+        pollfd ready{descriptor_, POLLOUT, 0};
+        const bool writable = ::poll(&ready, 1, reader_is_stuck_ ? 0 : patience_milliseconds) > 0;
+        reader_is_stuck_ = !writable;
+        return writable;
+    }
+
     std::atomic<LogFormat> format_ = LogFormat::text;
-    std::atomic<int> descriptor_ = STDERR_FILENO;
     std::mutex mutex_;
+    // All below is guarded by the mutex.
+    int descriptor_ = STDERR_FILENO;
+    Kind kind_ = kind_of(STDERR_FILENO);
     bool line_is_torn_ = false;
+    bool reader_is_stuck_ = false;
 };
 
 struct Log {

@@ -156,6 +156,9 @@ std::optional<ReadAnswer> read_answer(const std::vector<std::uint8_t>& payload) 
     answer.dhcp_type = *type;
     answer.server_identifier = *server;
     answer.bsdp = *std::move(bsdp);
+    answer.machine_name = answer.bsdp.machine_name;
+    answer.shadow_mount_path = answer.bsdp.shadow_mount_path;
+    answer.bsdp.machine_name = answer.bsdp.shadow_mount_path = answer.bsdp.shadow_file_path = {};
     if (const auto root = view->option(codec::Option::root_path)) answer.root_path = base::as_text(*root);
     if (answer.bsdp.image_list) {
         const auto images = codec::parse_image_list(*answer.bsdp.image_list);

@@ -186,7 +186,7 @@ TEST(Select, LeadsToTheBootFileAndIsRemembered) {
     EXPECT_EQ(answer->header.siaddr, lab1);
     EXPECT_EQ(answer->sname, "lab1");
     EXPECT_EQ(answer->file, "nbi/NetBootSP0/grub.nbi/i386/booter");
-    EXPECT_EQ(answer->bsdp.machine_name, "") << "no machine name for a boot file alone";
+    EXPECT_EQ(answer->machine_name, "") << "no machine name for a boot file alone";
     ASSERT_EQ(server.records.size(), 1U);
     EXPECT_EQ(server.records[0].image, grub);
     EXPECT_EQ(server.records[0].address, mac.address);
@@ -289,8 +289,8 @@ TEST(Select, RootPathAndMachineNameForImagesWithARoot) {
     ASSERT_TRUE(answer);
     EXPECT_EQ(answer->option_order, (std::vector<std::uint8_t>{53, 54, 60, 17, 43}));
     EXPECT_EQ(answer->root_path, "nfs:10.0.1.11:/srv/netboot/NetBootSP0:Lion.nbi/NetBoot.dmg");
-    EXPECT_EQ(answer->bsdp.machine_name, "NetBoot001");
-    EXPECT_EQ(answer->bsdp.shadow_mount_path, "") << "no shadow in this version";
+    EXPECT_EQ(answer->machine_name, "NetBoot001");
+    EXPECT_EQ(answer->shadow_mount_path, "") << "no shadow in this version";
 }
 
 TEST(Select, LoadBalanceServerHoldsTheFiles) {

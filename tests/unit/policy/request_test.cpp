@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <vector>
 
 namespace pomona::policy {
 namespace {
@@ -45,7 +46,7 @@ const base::MacAddress other_mac({2, 2, 2, 2, 2, 2});
 
 INSTANTIATE_TEST_SUITE_P(
     Messages, Gate,
-    testing::Values(
+    testing::ValuesIn(std::vector<GateCase>{
         GateCase{"Good", [](BsdpMessage&, FakeServer&) {}, std::nullopt},
         GateCase{"ReplyOnOurPort", [](BsdpMessage& m, FakeServer&) { m.header.op = 2; },
                  Silence::not_a_request},
@@ -133,7 +134,7 @@ INSTANTIATE_TEST_SUITE_P(
                  [](BsdpMessage& m, FakeServer&) { m.vendor_options = {1, 1, 2, 2, 2, 1, 1}; },
                  Silence::no_server_identifier},
         GateCase{"NoAddressOnTheInterface", [](BsdpMessage&, FakeServer& s) { s.identity.addresses.clear(); },
-                 Silence::not_configured}),
+                 Silence::not_configured}}),
     [](const testing::TestParamInfo<GateCase>& tested) { return tested.param.name; });
 
 TEST(Gate, TakesMessagesFrom236OctetsOn) {
