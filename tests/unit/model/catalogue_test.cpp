@@ -127,6 +127,22 @@ TEST(Catalogue, WarnsOfTwoDefaultsForEverybody) {
     EXPECT_THAT(built.problems[0].what, HasSubstr("/srv/images/a.nbi stands first"));
 }
 
+TEST(Catalogue, ADefaultForSomeMacsOrAFilterIsNoDefaultForEverybody) {
+    NetBootImage for_one_mac = default_image("a.nbi", 1);
+    for_one_mac.enabled_macs = {kMac};
+    NetBootImage hidden = default_image("b.nbi", 2);
+    hidden.filter_only = true;
+    const Built built(
+        {for_one_mac, hidden, default_image("c.nbi", 3), default_image("d.nbi", 4, {"iMac12,1"})});
+    EXPECT_THAT(built.problems, IsEmpty());
+}
+
+TEST(Catalogue, AnImagePinnedTwiceStandsWhereItIsNamedFirst) {
+    const Built built({image("a.nbi", 1), image("b.nbi", 2), image("c.nbi", 3)},
+                      {"c.nbi", "b.nbi", "NetBootSP0/c.nbi"});
+    EXPECT_THAT(built.order(), ElementsAre("c.nbi", "b.nbi", "a.nbi"));
+}
+
 TEST(Catalogue, FindsByAll32Bits) {
     const Built built({default_image("a.nbi", 7)});
     EXPECT_EQ(built.catalogue.find(BootImageId(0x81000007U))->folder, "a.nbi");

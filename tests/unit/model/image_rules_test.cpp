@@ -304,6 +304,17 @@ INSTANTIATE_TEST_SUITE_P(
                  "not a boolean"},
         RuleCase{"real", [](Folder& f) { f.set("IsEnabled", PlistValue(1.0)); }, error, "IsEnabled",
                  "not a boolean"},
+        RuleCase{"without_flags",
+                 [](Folder& f) {
+                     for (const char* key :
+                          {"IsInstall", "IsDefault", "IsEnabled", "SupportsDiskless", "FilterOnly"})
+                         f.remove(key);
+                 },
+                 std::nullopt, "", "",
+                 [](const NetBootImage& i) {
+                     return i.id == base::BootImageId(0x01001001U) && !i.is_default && !i.supports_diskless &&
+                            !i.filter_only;
+                 }},
         RuleCase{"filter_only", [](Folder& f) { f.set("FilterOnly", flag(true)); }, std::nullopt, "", "",
                  [](const NetBootImage& i) { return i.filter_only; }},
         RuleCase{"diagnostics_are_filter_only", [](Folder& f) { f.set("Kind", number(3)); }, std::nullopt, "",
@@ -505,6 +516,9 @@ INSTANTIATE_TEST_SUITE_P(
                  "no file \"Other.dmg\""},
         RuleCase{"up", [](Folder& f) { f.set("RootPath", text("../NetBoot.dmg")); }, error, "RootPath",
                  "no file"},
+        RuleCase{"up_to_a_file",
+                 [](Folder& f) { f.set("RootPath", text("../NetBoot.dmg")).add_file("../NetBoot.dmg"); },
+                 error, "RootPath", "no file"},
         RuleCase{"a_folder", [](Folder& f) { f.add_file("NetBoot.dmg", FileFacts::Kind::other); }, error,
                  "RootPath", "no regular file"},
         RuleCase{"a_link_out", [](Folder& f) { f.add_file("NetBoot.dmg", FileFacts::Kind::outside); }, error,
@@ -572,6 +586,8 @@ INSTANTIATE_TEST_SUITE_P(
     testing::ValuesIn(std::vector<RuleCase>{
         RuleCase{"address", [](Folder& f) { f.set("LoadBalanceServer", text("10.0.9.9")); }, std::nullopt, "",
                  "", [](const NetBootImage& i) { return i.load_balance_server == Ipv4Address(10, 0, 9, 9); }},
+        RuleCase{"empty", [](Folder& f) { f.set("LoadBalanceServer", text("")); }, std::nullopt, "", "",
+                 [](const NetBootImage& i) { return !i.load_balance_server; }},
         RuleCase{"unresolvable", [](Folder& f) { f.set("LoadBalanceServer", text("nowhere.example")); },
                  warning, "LoadBalanceServer", "does not resolve",
                  [](const NetBootImage& i) { return !i.load_balance_server; }},
