@@ -17,7 +17,7 @@ ALLOWED = {
     "model": {"base", "codec"},
     "policy": {"base", "codec", "model"},
     "io": {"base"},
-    "store": {"base", "codec", "model"},
+    "store": {"base", "codec", "model", "io"},
     "servers": {"base", "codec", "model", "policy", "io", "store"},
     "app": {"base", "codec", "model", "policy", "io", "store", "servers"},
 }

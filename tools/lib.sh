@@ -17,6 +17,12 @@ fail() {
   exit 1
 }
 
+# A mistake in the command line.
+misuse() {
+  printf '%s: %s\n' "$command_name" "$*" >&2
+  exit 2
+}
+
 need_root() {
   ((EUID == 0)) || fail "this needs root, to install packages and to build network namespaces: sudo tools/$command_name"
 }

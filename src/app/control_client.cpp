@@ -49,8 +49,8 @@ base::Result<std::optional<ControlClient>> ControlClient::connect(const std::str
                           "choose a shorter control-socket");
     }
     std::memcpy(address.sun_path, path.data(), path.size());
-    store::Descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    if (!socket.is_open()) return base::fail(std::string("no socket: ") + std::strerror(errno), path);
+    io::Descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    if (!socket) return base::fail(std::string("no socket: ") + std::strerror(errno), path);
     set_patience(socket.get(), patience);
     if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
         const int error = errno;

@@ -1,7 +1,7 @@
 // ControlClient: the command line's side of the daemon's control socket (see servers/control_server.hpp).
 #pragma once
 
-#include "store/descriptor.hpp"
+#include "io/descriptor.hpp"
 
 #include <pomona/base/error.hpp>
 
@@ -23,10 +23,10 @@ class ControlClient {
     base::Result<nlohmann::json> ask(const nlohmann::json& request);
 
   private:
-    ControlClient(store::Descriptor socket, std::string path)
+    ControlClient(io::Descriptor socket, std::string path)
         : socket_(std::move(socket)), path_(std::move(path)) {}
 
-    store::Descriptor socket_;
+    io::Descriptor socket_;
     std::string path_;
     /// Octets of a next answer that came with the last one.
     std::string input_;

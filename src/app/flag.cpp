@@ -1,5 +1,7 @@
 #include "app/flag.hpp"
 
+#include <pomona/base/hex.hpp>
+
 #include <boost/program_options/cmdline.hpp>
 #include <boost/program_options/errors.hpp>
 #include <boost/program_options/option.hpp>
@@ -176,14 +178,11 @@ std::string did_you_mean(std::string_view given, std::span<const std::string_vie
 
 std::string in_quotes(std::string_view text) {
     constexpr std::size_t longest = 200;
-    constexpr std::string_view digits = "0123456789abcdef";
     std::string result = "'";
     for (const char c : text.substr(0, longest)) {
         const auto octet = static_cast<unsigned char>(c);
         if (octet < 0x20 || octet == 0x7f) {
-            result += "\\x";
-            result += digits[octet >> 4];
-            result += digits[octet & 0xf];
+            result += "\\x" + base::hex(octet, 2);
         } else {
             result += c;
         }

@@ -18,7 +18,7 @@ using model::ImageProblem;
 using Severity = model::ImageProblem::Severity;
 
 /// Lists of models may have eighty entries; a person wants the first few.
-constexpr std::size_t kMostListed = 8;
+constexpr std::size_t most_listed = 8;
 
 std::string_view width_text(model::EfiWidth width) {
     switch (width) {
@@ -66,9 +66,9 @@ std::vector<std::string> texts(const std::vector<base::MacAddress>& macs) {
 
 std::string joined(const std::vector<std::string>& texts) {
     std::string line;
-    for (std::size_t i = 0; i < std::min(texts.size(), kMostListed); ++i)
+    for (std::size_t i = 0; i < std::min(texts.size(), most_listed); ++i)
         line += (i == 0 ? "" : ", ") + texts[i];
-    if (texts.size() > kMostListed) line += " and " + std::to_string(texts.size() - kMostListed) + " more";
+    if (texts.size() > most_listed) line += " and " + std::to_string(texts.size() - most_listed) + " more";
     return line;
 }
 

@@ -27,12 +27,12 @@
 #include <boost/asio/steady_timer.hpp>
 #include <nlohmann/json.hpp>
 #include <systemd/sd-daemon.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
 #include <csignal>
+#include <ctime>
 #include <exception>
 #include <filesystem>
 #include <iostream>
@@ -162,6 +162,7 @@ servers::TftpServerOptions tftp_options(const Settings& settings) {
 
 std::shared_ptr<const servers::Content> content_of(const Settings& settings) {
     std::vector<servers::ContentRoot> shares;
+    shares.reserve(settings.image_roots.size());
     for (const ImageRoot& root : settings.image_roots) shares.push_back({root.name, root.path});
     return std::make_shared<const servers::Content>(std::move(shares), settings.tftp_root);
 }

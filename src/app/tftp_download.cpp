@@ -3,50 +3,25 @@
 #include "app/server_survey.hpp"
 
 #include <algorithm>
-#include <charconv>
+#include <optional>
 #include <string_view>
 #include <utility>
+#include <variant>
 
 namespace pomona::app {
 
 namespace {
 
-enum Opcode : std::uint16_t { rrq = 1, data = 3, ack = 4, error = 5, oack = 6 };
+// The longest request (a file field of 127 octets and three options) or error text fits.
+constexpr std::size_t packet_room = 1024;
 
-constexpr std::size_t data_header = 4;
-constexpr std::uint16_t option_refused = 8;
-constexpr std::uint16_t illegal_operation = 4;
-
-void put_u16(TftpDownload::Packet& packet, std::uint16_t value) {
-    packet.push_back(static_cast<std::uint8_t>(value >> 8));
-    packet.push_back(static_cast<std::uint8_t>(value));
-}
-
-void put_text(TftpDownload::Packet& packet, std::string_view text) {
-    packet.insert(packet.end(), text.begin(), text.end());
-    packet.push_back(0);
-}
-
-// Takes the text up to the next NUL off `rest`.
-std::string take_text(base::Bytes& rest) {
-    const auto end = std::ranges::find(rest, std::uint8_t{0});
-    std::string text(rest.begin(), end);
-    rest = rest.subspan(std::min(text.size() + 1, rest.size()));
-    return text;
-}
-
-std::string lower(std::string text) {
-    for (char& character : text) {
-        if (character >= 'A' && character <= 'Z') character = static_cast<char>(character - 'A' + 'a');
-    }
-    return text;
-}
-
-std::optional<std::uint64_t> number(std::string_view text) {
-    std::uint64_t value = 0;
-    const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (problem != std::errc() || end != text.data() + text.size()) return std::nullopt;
-    return value;
+template <typename Packet>
+TftpDownload::Packet packet_of(const Packet& value) {
+    TftpDownload::Packet room(packet_room);
+    base::ByteWriter writer(room);
+    codec::write_tftp(writer, value);
+    room.resize(writer.ok() ? writer.size() : 0);
+    return room;
 }
 
 }  // namespace
@@ -55,99 +30,84 @@ TftpDownload::TftpDownload(std::string path, const Options& options, Sink sink)
     : path_(std::move(path)), asked_(options), sink_(std::move(sink)) {}
 
 TftpDownload::Packet TftpDownload::request() const {
-    Packet packet;
-    put_u16(packet, rrq);
-    put_text(packet, path_);
-    put_text(packet, "octet");
-    put_text(packet, "blksize");
-    put_text(packet, std::to_string(asked_.blksize));
-    put_text(packet, "tsize");
-    put_text(packet, "0");
+    const std::string blksize = std::to_string(asked_.blksize);
+    const std::string windowsize = std::to_string(asked_.windowsize);
+    codec::TftpRequest request;
+    request.path = path_;
+    request.options.blksize = blksize;
+    request.options.tsize = "0";
     // Window 1 is what a server does that knows nothing of windows; then do not ask.
-    if (asked_.windowsize > 1) {
-        put_text(packet, "windowsize");
-        put_text(packet, std::to_string(asked_.windowsize));
-    }
-    return packet;
+    if (asked_.windowsize > 1) request.options.windowsize = windowsize;
+    return packet_of(request);
 }
 
 TftpDownload::Packet TftpDownload::acknowledgement() const {
-    Packet packet;
-    put_u16(packet, ack);
-    put_u16(packet, static_cast<std::uint16_t>(blocks_));
-    return packet;
+    return packet_of(codec::TftpAck{static_cast<std::uint16_t>(blocks_)});
 }
 
-std::optional<TftpDownload::Packet> TftpDownload::fail(std::string what, std::uint16_t tell_code) {
-    Packet packet;
-    put_u16(packet, error);
-    put_u16(packet, tell_code);
-    put_text(packet, what);
+std::optional<TftpDownload::Packet> TftpDownload::fail(std::string what,
+                                                       std::optional<codec::TftpErrorCode> tell) {
+    std::optional<Packet> packet;
+    if (tell) packet = packet_of(codec::TftpError{static_cast<std::uint16_t>(*tell), what});
     failure_ = base::Error{std::move(what), "TFTP " + printable(path_), {}};
-    return tell_code == 0 ? std::nullopt : std::optional(std::move(packet));
+    return packet;
 }
 
 std::optional<TftpDownload::Packet> TftpDownload::take(base::Bytes packet) {
     if (finished_ || failure_) return std::nullopt;
-    base::ByteReader reader(packet);
-    const std::uint16_t opcode = reader.u16();
-    switch (opcode) {
-        case oack:
-            return take_options(reader.rest());
-        case error: {
-            const std::uint16_t code = reader.u16();
-            base::Bytes rest = reader.rest();
-            return fail("the server says error " + std::to_string(code) + " \"" + printable(take_text(rest)) +
-                        "\"");
-        }
-        case data:
-            break;
-        default:
-            return std::nullopt;
+    const auto parsed = codec::parse_tftp(packet);
+    if (!parsed) return std::nullopt;
+    if (const auto* oack = std::get_if<codec::TftpOack>(&*parsed)) return take_options(oack->options);
+    if (const auto* error = std::get_if<codec::TftpError>(&*parsed)) {
+        return fail("the server says error " + std::to_string(error->code) + " \"" +
+                    printable(error->message) + "\"");
     }
+    return std::holds_alternative<codec::TftpData>(*parsed) ? take_train(packet) : std::nullopt;
+}
 
+std::optional<TftpDownload::Packet> TftpDownload::take_train(base::Bytes packets) {
     std::optional<Packet> answer;
-    const std::size_t whole = data_header + blksize_;
-    while (!packet.empty() && !finished_ && !failure_) {
-        const base::Bytes one = packet.first(std::min(whole, packet.size()));
-        packet = packet.subspan(one.size());
-        base::ByteReader each(one);
-        const bool is_data = each.u16() == data;
-        const std::uint16_t block = each.u16();
-        if (!each.ok() || !is_data) return fail("a DATA packet is longer than agreed", illegal_operation);
-        if (auto next = take_data(block, each.rest())) answer = std::move(next);
+    const std::size_t whole = codec::tftp_data_header_size + blksize_;
+    while (!packets.empty() && !finished_ && !failure_) {
+        const base::Bytes one = packets.first(std::min(whole, packets.size()));
+        packets = packets.subspan(one.size());
+        const auto parsed = codec::parse_tftp(one);
+        const auto* data = parsed ? std::get_if<codec::TftpData>(&*parsed) : nullptr;
+        if (data == nullptr) {
+            return fail("a DATA packet is longer than agreed", codec::TftpErrorCode::illegal_operation);
+        }
+        if (auto next = take_data(data->block, data->payload)) answer = std::move(next);
     }
     return answer;
 }
 
-std::optional<TftpDownload::Packet> TftpDownload::take_options(base::Bytes options) {
+std::optional<TftpDownload::Packet> TftpDownload::take_options(const codec::TftpOptions& granted) {
     // Our ACK 0 was lost when it comes once more.
     if (began_) return blocks_ == 0 ? std::optional(acknowledgement()) : std::nullopt;
-    while (!options.empty()) {
-        const std::string name = lower(take_text(options));
-        const std::string text = take_text(options);
-        if (name.empty()) continue;
-        const auto value = number(text);
-        if (!value)
-            return fail("the server grants " + printable(name) + " \"" + printable(text) + "\"",
-                        option_refused);
-        if (name == "blksize") {
-            if (*value < 8 || *value > asked_.blksize) {
-                return fail("the server grants a block size of " + text + " where " +
-                                std::to_string(asked_.blksize) + " was asked for",
-                            option_refused);
-            }
-            blksize_ = static_cast<std::size_t>(*value);
-        } else if (name == "windowsize") {
-            if (*value < 1 || *value > asked_.windowsize) {
-                return fail("the server grants a window of " + text + " where " +
-                                std::to_string(asked_.windowsize) + " was asked for",
-                            option_refused);
-            }
-            windowsize_ = static_cast<std::size_t>(*value);
-        } else if (name == "tsize") {
-            tsize_ = *value;
+    const auto refuse = [&](std::string_view what, std::string_view value, const std::string& asked) {
+        return fail("the server grants a " + std::string(what) + " of \"" + printable(value) + "\"" + asked,
+                    codec::TftpErrorCode::option_refused);
+    };
+    const auto where_asked = [](std::uint16_t asked) {
+        return " where " + std::to_string(asked) + " was asked for";
+    };
+    if (granted.blksize) {
+        const auto value = codec::parse_tftp_number(*granted.blksize);
+        if (!value || *value < codec::tftp_min_blksize || *value > asked_.blksize) {
+            return refuse("block size", *granted.blksize, where_asked(asked_.blksize));
         }
+        blksize_ = static_cast<std::size_t>(*value);
+    }
+    if (granted.windowsize) {
+        const auto value = codec::parse_tftp_number(*granted.windowsize);
+        if (!value || *value < 1 || *value > asked_.windowsize) {
+            return refuse("window", *granted.windowsize, where_asked(asked_.windowsize));
+        }
+        windowsize_ = static_cast<std::size_t>(*value);
+    }
+    if (granted.tsize) {
+        tsize_ = codec::parse_tftp_number(*granted.tsize);
+        if (!tsize_) return refuse("file size", *granted.tsize, {});
     }
     began_ = true;
     silences_in_a_row_ = 0;

@@ -4,6 +4,7 @@
 
 #include <pomona/base/bytes.hpp>
 #include <pomona/base/error.hpp>
+#include <pomona/codec/tftp.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -52,8 +53,10 @@ class TftpDownload {
 
   private:
     std::optional<Packet> take_data(std::uint16_t block, base::Bytes payload);
-    std::optional<Packet> take_options(base::Bytes options);
-    std::optional<Packet> fail(std::string what, std::uint16_t tell_code = 0);
+    std::optional<Packet> take_train(base::Bytes packets);
+    std::optional<Packet> take_options(const codec::TftpOptions& granted);
+    /// Ends the transfer; the server is told with an ERROR packet if it is to blame.
+    std::optional<Packet> fail(std::string what, std::optional<codec::TftpErrorCode> tell = std::nullopt);
     [[nodiscard]] Packet acknowledgement() const;
 
     std::string path_;

@@ -1,4 +1,5 @@
 #include <pomona/base/addresses.hpp>
+#include <pomona/base/hex.hpp>
 
 #include <charconv>
 
@@ -12,8 +13,6 @@ std::optional<std::uint8_t> hex_digit(char c) {
     if (c >= 'A' && c <= 'F') return static_cast<std::uint8_t>(c - 'A' + 10);
     return std::nullopt;
 }
-
-constexpr std::string_view hex_digits = "0123456789abcdef";
 
 /// A decimal number without sign or leading zero, at most `limit`; takes it off the front of `text`.
 std::optional<unsigned> take_decimal(std::string_view& text, unsigned limit) {
@@ -89,8 +88,7 @@ std::string MacAddress::text(char separator) const {
     out.reserve(17);
     for (std::size_t i = 0; i < octets_.size(); ++i) {
         if (i > 0 && separator != '\0') out += separator;
-        out += hex_digits[octets_[i] >> 4];
-        out += hex_digits[octets_[i] & 0xf];
+        out += hex(octets_[i], 2);
     }
     return out;
 }

@@ -1,4 +1,5 @@
 #include <pomona/base/boot_image_id.hpp>
+#include <pomona/base/hex.hpp>
 
 #include <charconv>
 
@@ -15,10 +16,7 @@ std::optional<BootImageId> BootImageId::parse(std::string_view text) {
 }
 
 std::string BootImageId::text() const {
-    constexpr std::string_view digits = "0123456789abcdef";
-    std::string out = "0x";
-    for (int shift = 28; shift >= 0; shift -= 4) out += digits[value_ >> shift & 0xf];
-    return out;
+    return "0x" + hex(value_, 8);
 }
 
 }  // namespace pomona::base

@@ -4,17 +4,20 @@ namespace pomona::base {
 
 namespace {
 
+unsigned char octet_at(std::string_view text, std::size_t at) {
+    return static_cast<unsigned char>(text[at]);
+}
+
 /// Octets of the character that starts at `at`, 0 if there is no valid one.
 std::size_t character_length(std::string_view text, std::size_t at) {
-    const auto octet = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-    const unsigned char first = octet(at);
+    const unsigned char first = octet_at(text, at);
     if (first < 0x80) return 1;
     const std::size_t length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
     if (first < 0xc2 || first > 0xf4 || text.size() - at < length) return 0;
     for (std::size_t i = 1; i < length; ++i) {
-        if ((octet(at + i) & 0xc0U) != 0x80) return 0;
+        if ((octet_at(text, at + i) & 0xc0U) != 0x80) return 0;
     }
-    const unsigned char second = octet(at + 1);
+    const unsigned char second = octet_at(text, at + 1);
     const bool overlong = (first == 0xe0 && second < 0xa0) || (first == 0xf0 && second < 0x90);
     const bool surrogate = first == 0xed && second > 0x9f;
     const bool too_high = first == 0xf4 && second > 0x8f;
@@ -31,6 +34,15 @@ std::size_t valid_utf8_prefix(std::string_view text) {
         at += length;
     }
     return at;
+}
+
+Utf8Character first_utf8_character(std::string_view text) {
+    const std::size_t length = text.empty() ? 0 : character_length(text, 0);
+    if (length == 0) return {};
+    // The first of several octets begins with as many ones, and a zero.
+    char32_t value = length == 1 ? octet_at(text, 0) : octet_at(text, 0) & 0x7fU >> length;
+    for (std::size_t i = 1; i < length; ++i) value = value << 6U | (octet_at(text, i) & 0x3fU);
+    return {length, value};
 }
 
 std::string_view cut_utf8(std::string_view text, std::size_t limit) {

@@ -1,5 +1,6 @@
 #include <pomona/base/addresses.hpp>
 #include <pomona/base/boot_image_id.hpp>
+#include <pomona/base/hex.hpp>
 #include <pomona/codec/bsdp.hpp>
 #include <pomona/codec/describe.hpp>
 #include <pomona/codec/dhcp.hpp>
@@ -74,12 +75,6 @@ const OptionName* find_name(std::uint8_t code) {
     return found == option_names.end() ? nullptr : &*found;
 }
 
-std::string hex(std::uint64_t value, std::size_t digits) {
-    std::string text(digits, '0');
-    for (std::size_t i = digits; i-- > 0; value >>= 4) text[i] = "0123456789abcdef"[value & 0xf];
-    return text;
-}
-
 std::string count_of_octets(std::size_t count) {
     return std::to_string(count) + (count == 1 ? " octet" : " octets");
 }
@@ -91,7 +86,7 @@ std::string octets_as_text(base::Bytes bytes) {
     std::string text;
     for (const std::uint8_t octet : bytes.first(std::min(bytes.size(), shown))) {
         if (!text.empty()) text += ' ';
-        text += hex(octet, 2);
+        text += base::hex(octet, 2);
     }
     if (bytes.size() > shown) text += " ... (" + count_of_octets(bytes.size()) + ")";
     return text;
@@ -232,7 +227,7 @@ std::string bsdp_type_text(std::uint8_t value) {
 std::string filter_text(base::Bytes value) {
     std::string text;
     base::ByteReader reader(value);
-    while (reader.remaining() >= 2) text += (text.empty() ? "0x" : ", 0x") + hex(reader.u16(), 4);
+    while (reader.remaining() >= 2) text += (text.empty() ? "0x" : ", 0x") + base::hex(reader.u16(), 4);
     return text;
 }
 
@@ -325,10 +320,10 @@ class Description {
         if (header.htype != hardware_ethernet) add(numbered("htype", header.htype));
         if (header.hlen != 6) add(numbered("hlen", header.hlen));
         if (header.hops != 0) add(numbered("hops", header.hops));
-        add("xid 0x" + hex(header.xid, 8));
+        add("xid 0x" + base::hex(header.xid, 8));
         if (header.secs != 0) add(numbered("secs", header.secs));
         if (header.flags != 0) {
-            add("flags 0x" + hex(header.flags, 4) +
+            add("flags 0x" + base::hex(header.flags, 4) +
                 ((header.flags & flag_broadcast) != 0 ? " (broadcast)" : ""));
         }
         if (!header.ciaddr.is_zero()) add("ciaddr " + header.ciaddr.text());
@@ -462,7 +457,8 @@ std::string printable(std::string_view text) {
             if (point->value == '"' || point->value == '\\') safe += '\\';
             safe += text.substr(0, size);
         } else {
-            for (const char c : text.substr(0, size)) safe += "\\x" + hex(static_cast<std::uint8_t>(c), 2);
+            for (const char c : text.substr(0, size))
+                safe += "\\x" + base::hex(static_cast<std::uint8_t>(c), 2);
         }
         text.remove_prefix(size);
     }

@@ -10,21 +10,21 @@ namespace pomona::codec {
 
 namespace {
 
-constexpr std::uint32_t kContainerMagic = 0x0ef1fab9;
-constexpr std::uint32_t kCpuI386 = 7;
-constexpr std::uint32_t kCpuX64 = 0x01000007;
-constexpr std::uint32_t kCpuSubtype = 3;
-constexpr std::uint16_t kMachineIa32 = 0x014c;
-constexpr std::uint16_t kMachineX64 = 0x8664;
-constexpr std::size_t kSliceHeaderSize = 20;
+constexpr std::uint32_t container_magic = 0x0ef1fab9;
+constexpr std::uint32_t cpu_i386 = 7;
+constexpr std::uint32_t cpu_x64 = 0x01000007;
+constexpr std::uint32_t cpu_subtype = 3;
+constexpr std::uint16_t machine_ia32 = 0x014c;
+constexpr std::uint16_t machine_x64 = 0x8664;
+constexpr std::size_t slice_header_size = 20;
 /// Two exist; a few more may be there for machines that we do not know.
-constexpr std::uint32_t kMostSlices = 16;
-constexpr std::size_t kSliceAlignment = 4096;
+constexpr std::uint32_t most_slices = 16;
+constexpr std::size_t slice_alignment = 4096;
 /// Far more than a boot program has; the loader of Windows stops at 96.
-constexpr std::uint16_t kMostSections = 96;
-constexpr std::size_t kSectionHeaderSize = 40;
+constexpr std::uint16_t most_sections = 96;
+constexpr std::size_t section_header_size = 40;
 
-constexpr const char* kCopyAgain = "the file is cut off or damaged; copy it again";
+constexpr const char* copy_again = "the file is cut off or damaged; copy it again";
 
 /// Little-endian fields at absolute offsets of a file that is read in small pieces.
 class FileView {
@@ -61,16 +61,16 @@ bool starts_like_pe(const FileView& file, std::uint64_t offset) {
 /// The sections must lie inside the slice: a loader reads the last octet of each.
 base::Result<void> check_sections(const FileView& file, std::uint64_t start, std::uint64_t end,
                                   std::uint64_t table, std::uint16_t count) {
-    if (count > kMostSections)
-        return base::fail("the program has impossibly many sections", at(table), kCopyAgain);
+    if (count > most_sections)
+        return base::fail("the program has impossibly many sections", at(table), copy_again);
     for (std::uint16_t i = 0; i < count; ++i) {
-        const std::uint64_t header = table + std::uint64_t{i} * kSectionHeaderSize;
+        const std::uint64_t header = table + std::uint64_t{i} * section_header_size;
         const auto raw_size = file.u32(header + 16);
         const auto raw_offset = file.u32(header + 20);
-        if (!raw_size || !raw_offset || header + kSectionHeaderSize > end ||
+        if (!raw_size || !raw_offset || header + section_header_size > end ||
             (*raw_size != 0 && start + *raw_offset + *raw_size > end)) {
             return base::fail("the program ends inside its section " + std::to_string(i + 1), at(header),
-                              kCopyAgain);
+                              copy_again);
         }
     }
     return {};
@@ -84,57 +84,57 @@ base::Result<EfiMachine> inspect_pe(const FileView& file, std::uint64_t start, s
     }
     const auto pe_offset = file.u32(start + 0x3c);
     if (!pe_offset || start + *pe_offset + 24 > end) {
-        return base::fail("the program has no PE header", at(start + 0x3c), kCopyAgain);
+        return base::fail("the program has no PE header", at(start + 0x3c), copy_again);
     }
     const std::uint64_t pe = start + *pe_offset;
-    if (file.u32(pe) != 0x00004550U) return base::fail("the program has no PE header", at(pe), kCopyAgain);
+    if (file.u32(pe) != 0x00004550U) return base::fail("the program has no PE header", at(pe), copy_again);
 
     const auto machine = file.u16(pe + 4);
     const auto sections = file.u16(pe + 6);
     const auto optional_size = file.u16(pe + 20);
     // The size was checked; this is about a file that shrinks while it is read.
     if (!machine || !sections || !optional_size)
-        return base::fail("the program is unreadable", at(pe), kCopyAgain);
-    if (machine != kMachineIa32 && machine != kMachineX64) {
+        return base::fail("the program is unreadable", at(pe), copy_again);
+    if (machine != machine_ia32 && machine != machine_x64) {
         return base::fail("the program is for another processor (machine " + std::to_string(*machine) + ")",
                           at(pe + 4), "use a program for ia32 or x86-64 EFI");
     }
     // Up to and including the subsystem, which both forms of the optional header have at the same place.
     if (*optional_size < 70 || pe + 24 + *optional_size > end) {
-        return base::fail("the program's optional header is cut off", at(pe + 24), kCopyAgain);
+        return base::fail("the program's optional header is cut off", at(pe + 24), copy_again);
     }
-    if (file.u16(pe + 24) != (machine == kMachineX64 ? 0x20b : 0x10b)) {
+    if (file.u16(pe + 24) != (machine == machine_x64 ? 0x20b : 0x10b)) {
         return base::fail("the program's optional header does not fit its processor", at(pe + 24),
-                          kCopyAgain);
+                          copy_again);
     }
     const auto subsystem = file.u16(pe + 24 + 68);
-    if (!subsystem) return base::fail("the program is unreadable", at(pe), kCopyAgain);
+    if (!subsystem) return base::fail("the program is unreadable", at(pe), copy_again);
     if (*subsystem < 10 || *subsystem > 12) {
         return base::fail("the program is not made for EFI (subsystem " + std::to_string(*subsystem) + ")",
                           at(pe + 24 + 68), "use an EFI program such as GRUB's or iPXE's");
     }
     const auto checked = check_sections(file, start, end, pe + 24 + *optional_size, *sections);
     if (!checked) return std::unexpected(checked.error());
-    return machine == kMachineX64 ? EfiMachine::x64 : EfiMachine::ia32;
+    return machine == machine_x64 ? EfiMachine::x64 : EfiMachine::ia32;
 }
 
 base::Result<EfiProgram> inspect_container(const FileView& file) {
     const auto count = file.u32(4);
-    if (!count || *count == 0 || *count > kMostSlices) {
-        return base::fail("the universal container has an impossible number of slices", at(4), kCopyAgain);
+    if (!count || *count == 0 || *count > most_slices) {
+        return base::fail("the universal container has an impossible number of slices", at(4), copy_again);
     }
     EfiProgram program{.is_container = true, .slices = {}};
-    std::vector<std::pair<std::uint64_t, std::uint64_t>> taken = {{0, 8 + kSliceHeaderSize * *count}};
+    std::vector<std::pair<std::uint64_t, std::uint64_t>> taken = {{0, 8 + slice_header_size * *count}};
     for (std::uint32_t i = 0; i < *count; ++i) {
-        const std::uint64_t header = 8 + std::uint64_t{i} * kSliceHeaderSize;
+        const std::uint64_t header = 8 + std::uint64_t{i} * slice_header_size;
         const auto cpu = file.u32(header);
         const auto offset = file.u32(header + 8);
         const auto length = file.u32(header + 12);
         const std::string name = "slice " + std::to_string(i + 1) + " of the universal container";
-        if (!cpu || !offset || !length) return base::fail(name + " has no header", at(header), kCopyAgain);
+        if (!cpu || !offset || !length) return base::fail(name + " has no header", at(header), copy_again);
         const std::uint64_t end = std::uint64_t{*offset} + *length;
         if (*length == 0 || end > file.size())
-            return base::fail(name + " is cut off", at(header), kCopyAgain);
+            return base::fail(name + " is cut off", at(header), copy_again);
         for (const auto& [from, to] : taken) {
             if (*offset < to && from < end) {
                 return base::fail(name + " overlaps another part of the file", at(header),
@@ -142,8 +142,8 @@ base::Result<EfiProgram> inspect_container(const FileView& file) {
             }
         }
         taken.emplace_back(*offset, end);
-        if (cpu != kCpuI386 && cpu != kCpuX64) continue;
-        const EfiMachine machine = cpu == kCpuX64 ? EfiMachine::x64 : EfiMachine::ia32;
+        if (cpu != cpu_i386 && cpu != cpu_x64) continue;
+        const EfiMachine machine = cpu == cpu_x64 ? EfiMachine::x64 : EfiMachine::ia32;
         const auto inner = inspect_pe(file, *offset, end);
         if (!inner) return std::unexpected(inner.error());
         if (*inner != machine) {
@@ -172,7 +172,7 @@ bool EfiProgram::runs_on(EfiMachine machine) const {
 base::Result<EfiProgram> inspect_efi(std::uint64_t file_size, const ReadAt& read) {
     const FileView file(file_size, read);
     if (file_size == 0) return base::fail("the file is empty", at(0), "copy the EFI program again");
-    if (file.u32(0) == kContainerMagic) return inspect_container(file);
+    if (file.u32(0) == container_magic) return inspect_container(file);
     const auto machine = inspect_pe(file, 0, file_size);
     if (!machine) return std::unexpected(machine.error());
     return EfiProgram{.is_container = false,
@@ -196,10 +196,10 @@ base::Result<std::vector<std::uint8_t>> build_universal_efi(const std::vector<ba
         }
     };
     const auto aligned = [](std::uint64_t size) {
-        return (size + kSliceAlignment - 1) / kSliceAlignment * kSliceAlignment;
+        return (size + slice_alignment - 1) / slice_alignment * slice_alignment;
     };
-    std::uint64_t offset = aligned(8 + kSliceHeaderSize * programs.size());
-    put(kContainerMagic);
+    std::uint64_t offset = aligned(8 + slice_header_size * programs.size());
+    put(container_magic);
     put(static_cast<std::uint32_t>(programs.size()));
     EfiProgram together;
     for (const base::Bytes program : programs) {
@@ -214,8 +214,8 @@ base::Result<std::vector<std::uint8_t>> build_universal_efi(const std::vector<ba
         }
         if (offset + program.size() > 0xffffffffU) return base::fail("the programs exceed 4 GiB");
         together.slices.push_back({.machine = machine, .offset = offset, .size = program.size()});
-        put(machine == EfiMachine::x64 ? kCpuX64 : kCpuI386);
-        put(kCpuSubtype);
+        put(machine == EfiMachine::x64 ? cpu_x64 : cpu_i386);
+        put(cpu_subtype);
         put(static_cast<std::uint32_t>(offset));
         put(static_cast<std::uint32_t>(program.size()));
         put(0);

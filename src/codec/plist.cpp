@@ -38,9 +38,9 @@ std::string_view PlistValue::type_name() const {
 }
 
 base::Result<PlistValue> parse_plist(base::Bytes file) {
-    if (file.size() > kLargestPlist) {
+    if (file.size() > largest_plist) {
         return base::fail("the file has " + std::to_string(file.size()) + " octets, more than the " +
-                              std::to_string(kLargestPlist) + " allowed",
+                              std::to_string(largest_plist) + " allowed",
                           {}, "keep only the keys that describe the image");
     }
     const std::string_view text = base::as_text(file);

@@ -14,20 +14,20 @@ namespace pomona::codec {
 
 namespace {
 
-constexpr std::size_t kHeaderSize = 8;
-constexpr std::size_t kTrailerSize = 32;
+constexpr std::size_t header_size = 8;
+constexpr std::size_t trailer_size = 32;
 
 class BinaryReader {
   public:
     explicit BinaryReader(base::Bytes file) : file_(file) {}
 
     base::Result<PlistValue> document() {
-        if (file_.size() < kHeaderSize + kTrailerSize) return damaged(file_.size(), "the file is too short");
-        if (base::as_text(file_.first(kHeaderSize)) != "bplist00") {
+        if (file_.size() < header_size + trailer_size) return damaged(file_.size(), "the file is too short");
+        if (base::as_text(file_.first(header_size)) != "bplist00") {
             return base::fail("this version of the binary form is unknown", "offset 6",
                               "convert it with: plutil -convert xml1 NBImageInfo.plist");
         }
-        const std::size_t trailer = file_.size() - kTrailerSize;
+        const std::size_t trailer = file_.size() - trailer_size;
         base::ByteReader reader(file_.subspan(trailer));
         reader.skip(6);
         offset_size_ = reader.u8();
@@ -38,7 +38,7 @@ class BinaryReader {
         if (offset_size_ == 0 || offset_size_ > 8 || reference_size_ == 0 || reference_size_ > 8) {
             return damaged(trailer + 6, "the sizes of offsets and references are impossible");
         }
-        if (table_ < kHeaderSize || table_ > trailer || object_count_ == 0 ||
+        if (table_ < header_size || table_ > trailer || object_count_ == 0 ||
             object_count_ > (trailer - table_) / offset_size_) {
             return damaged(trailer + 8, "the table of objects does not fit into the file");
         }
@@ -83,7 +83,7 @@ class BinaryReader {
         }
         Head head;
         head.at = number_at(table_ + object * offset_size_, offset_size_);
-        if (head.at < kHeaderSize || head.at >= table_) {
+        if (head.at < header_size || head.at >= table_) {
             return damaged(table_ + object * offset_size_, "an object lies outside of the objects");
         }
         head.kind = file_[head.at] >> 4U;
@@ -107,9 +107,9 @@ class BinaryReader {
     base::Result<PlistValue> value(std::uint64_t object, std::uint64_t referred_from, std::size_t depth) {
         const auto head = head_of(object, referred_from);
         if (!head) return std::unexpected(head.error());
-        if (++values_ > kMostPlistValues) {
+        if (++values_ > most_plist_values) {
             return refused(head->at,
-                           "the list unfolds to more than " + std::to_string(kMostPlistValues) + " values");
+                           "the list unfolds to more than " + std::to_string(most_plist_values) + " values");
         }
         switch (head->kind) {
             case 0x0:
@@ -186,13 +186,13 @@ class BinaryReader {
 
     /// Counts octets before they are copied: false when the list unfolds to too many.
     bool may_copy(std::uint64_t octets) {
-        if (octets > kMostPlistOctets - octets_) return false;
+        if (octets > most_plist_octets - octets_) return false;
         octets_ += octets;
         return true;
     }
     std::unexpected<base::Error> too_many_octets(const Head& head) const {
         return refused(head.at,
-                       "the list unfolds to more than " + std::to_string(kMostPlistOctets) + " octets");
+                       "the list unfolds to more than " + std::to_string(most_plist_octets) + " octets");
     }
 
     base::Result<PlistValue> data(const Head& head) {
@@ -245,9 +245,9 @@ class BinaryReader {
         if (std::ranges::find(open_, object) != open_.end()) {
             return damaged(head.at, is_dict ? "a dictionary contains itself" : "an array contains itself");
         }
-        if (depth > kDeepestPlist) {
+        if (depth > deepest_plist) {
             return refused(head.at,
-                           "values are nested deeper than " + std::to_string(kDeepestPlist) + " levels");
+                           "values are nested deeper than " + std::to_string(deepest_plist) + " levels");
         }
         open_.push_back(object);
         auto result = is_dict ? dict(head, depth) : array(head, depth);
@@ -297,9 +297,9 @@ class BinaryReader {
         const auto head = head_of(object, referred_from);
         if (!head) return std::unexpected(head.error());
         if (head->kind < 5 || head->kind > 7) return damaged(head->at, "a key is no text");
-        if (++values_ > kMostPlistValues) {
+        if (++values_ > most_plist_values) {
             return refused(head->at,
-                           "the list unfolds to more than " + std::to_string(kMostPlistValues) + " values");
+                           "the list unfolds to more than " + std::to_string(most_plist_values) + " values");
         }
         return string(*head);
     }
@@ -319,7 +319,7 @@ class BinaryReader {
 }  // namespace
 
 base::Result<PlistValue> parse_binary_plist(base::Bytes file) {
-    if (file.size() > kLargestPlist) return parse_plist(file);
+    if (file.size() > largest_plist) return parse_plist(file);
     return BinaryReader(file).document();
 }
 

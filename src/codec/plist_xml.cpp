@@ -110,8 +110,8 @@ class Scan {
             if (depth_ > 0) --depth_;
         } else if (text_[i - 1] != '/') {
             // <plist> around and a simple value inside are no levels of nesting.
-            if (++depth_ > kDeepestPlist + 2) {
-                return fail("values are nested deeper than " + std::to_string(kDeepestPlist) + " levels",
+            if (++depth_ > deepest_plist + 2) {
+                return fail("values are nested deeper than " + std::to_string(deepest_plist) + " levels",
                             "keep only the keys that describe the image");
             }
         }
@@ -288,9 +288,9 @@ class TreeReader {
     base::Result<PlistValue> value(const pugi::xml_node& node, std::size_t depth) {
         const std::string_view tag = node.name();
         if (tag == "dict" || tag == "array") {
-            if (depth > kDeepestPlist) {
+            if (depth > deepest_plist) {
                 return fail(node,
-                            "values are nested deeper than " + std::to_string(kDeepestPlist) + " levels",
+                            "values are nested deeper than " + std::to_string(deepest_plist) + " levels",
                             "keep only the keys that describe the image");
             }
             return tag == "dict" ? dict(node, depth) : array(node, depth);
@@ -400,7 +400,7 @@ class TreeReader {
 }  // namespace
 
 base::Result<PlistValue> parse_xml_plist(base::Bytes file) {
-    if (file.size() > kLargestPlist) return parse_plist(file);
+    if (file.size() > largest_plist) return parse_plist(file);
     std::string_view text = base::as_text(file);
     if (text.starts_with("\xfe\xff") || text.starts_with("\xff\xfe")) {
         return base::fail("the file is UTF-16", "line 1", "save it as UTF-8");

@@ -55,9 +55,9 @@ base::Result<TftpPacket> parse_request(bool write, std::string_view rest) {
     const auto mode = take_string(rest);
     if (!mode) return base::fail("request without mode");
     if (same_word(*mode, "octet")) {
-        request.mode = TftpMode::Octet;
+        request.mode = TftpMode::octet;
     } else if (same_word(*mode, "netascii")) {
-        request.mode = TftpMode::Netascii;
+        request.mode = TftpMode::netascii;
     } else {
         return base::fail("unknown mode", {}, "use octet or netascii");
     }
@@ -131,13 +131,13 @@ base::Result<TftpPacket> parse_tftp(base::Bytes packet) {
     }
 }
 
-void write_tftp(base::ByteWriter& to, const TftpRequest& request) {
-    to.u16(request.write ? wrq : rrq);
-    to.text(request.path);
+void write_tftp(base::ByteWriter& to, const TftpRequest& packet) {
+    to.u16(packet.write ? wrq : rrq);
+    to.text(packet.path);
     to.u8(0);
-    to.text(request.mode == TftpMode::Octet ? "octet" : "netascii");
+    to.text(packet.mode == TftpMode::octet ? "octet" : "netascii");
     to.u8(0);
-    write_options(to, request.options);
+    write_options(to, packet.options);
 }
 
 void write_tftp(base::ByteWriter& to, const TftpData& packet) {

@@ -15,53 +15,49 @@ namespace pomona::io {
 
 namespace {
 
-Descriptor open_in(int folder, const char* path, std::uint64_t flags) {
-    open_how how{};
-    how.flags = flags | O_CLOEXEC;
-    how.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
-    // EAGAIN: something was renamed while `..` of a link was followed. Once more usually helps.
-    for (int attempt = 0;; ++attempt) {
-        const long fd = ::syscall(SYS_openat2, folder, path, &how, sizeof how);
-        if (fd >= 0) return Descriptor(static_cast<int>(fd));
-        if ((errno != EAGAIN && errno != EINTR) || attempt == 8) return {};
-    }
-}
-
 FileProblem problem_of(int error, bool root) {
     using Kind = FileProblem::Kind;
     switch (error) {
         case ENOENT:
         case ENOTDIR:
-            return {Kind::Missing, root ? "the root folder does not exist" : "no such file"};
+            return {Kind::missing, root ? "the root folder does not exist" : "no such file"};
         case ENAMETOOLONG:
-            return {Kind::Missing, "the name is too long"};
+            return {Kind::missing, "the name is too long"};
         case EXDEV:
-            return {Kind::Forbidden, "it leads out of the root folder"};
+            return {Kind::forbidden, "it leads out of the root folder"};
         case ELOOP:
-            return {Kind::Forbidden, "it leads through too many links"};
+            return {Kind::forbidden, "it leads through too many links"};
         case EACCES:
         case EPERM:
-            return {Kind::Forbidden, "the server's user may not read it"};
+            return {Kind::forbidden, "the server's user may not read it"};
         case ENXIO:
         case ENODEV:
-            return {Kind::Forbidden, "not a regular file"};
+            return {Kind::forbidden, "not a regular file"};
         case ENOSYS:
-            return {Kind::Unavailable, "this kernel has no openat2 (Linux 5.6 has it)"};
+            return {Kind::unavailable, "this kernel has no openat2 (Linux 5.6 has it)"};
         default:
-            return {Kind::Unavailable, std::generic_category().message(error)};
+            return {Kind::unavailable, std::generic_category().message(error)};
     }
 }
 
 }  // namespace
 
-void Descriptor::close() {
-    if (fd_ >= 0) ::close(std::exchange(fd_, -1));
+Descriptor open_beneath(const Descriptor& folder, const std::string& path, int flags) {
+    open_how how{};
+    how.flags = static_cast<std::uint64_t>(flags | O_CLOEXEC);
+    how.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
+    // EAGAIN: something was renamed while `..` of a link was followed. Once more usually helps.
+    for (int attempt = 0;; ++attempt) {
+        const long fd = ::syscall(SYS_openat2, folder.get(), path.c_str(), &how, sizeof how);
+        if (fd >= 0) return Descriptor(static_cast<int>(fd));
+        if ((errno != EAGAIN && errno != EINTR) || attempt == 8) return {};
+    }
 }
 
 std::expected<File, FileProblem> File::open_beneath(const std::string& root, const std::string& path) {
     // An embedded NUL would silently cut the name.
     if (path.empty() || path.find('\0') != std::string::npos) {
-        return std::unexpected(FileProblem{FileProblem::Kind::Missing, "no such file"});
+        return std::unexpected(FileProblem{FileProblem::Kind::missing, "no such file"});
     }
     // The root is looked up each time: it may be a disk that was mounted after the start.
     const Descriptor folder(::open(root.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
@@ -69,19 +65,19 @@ std::expected<File, FileProblem> File::open_beneath(const std::string& root, con
 
     // First without opening: already the opening of a device can rewind a tape or start a watchdog.
     struct stat status{};
-    const Descriptor found = open_in(folder.get(), path.c_str(), O_PATH);
+    const Descriptor found = io::open_beneath(folder, path, O_PATH);
     if (!found) return std::unexpected(problem_of(errno, false));
     if (::fstat(found.get(), &status) != 0) return std::unexpected(problem_of(errno, false));
     if (!S_ISREG(status.st_mode)) {
-        return std::unexpected(FileProblem{FileProblem::Kind::Forbidden, S_ISDIR(status.st_mode)
+        return std::unexpected(FileProblem{FileProblem::Kind::forbidden, S_ISDIR(status.st_mode)
                                                                              ? "it is a folder"
                                                                              : "it is not a regular file"});
     }
-    Descriptor file = open_in(folder.get(), path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY);
+    Descriptor file = io::open_beneath(folder, path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
     if (!file) return std::unexpected(problem_of(errno, false));
     if (::fstat(file.get(), &status) != 0) return std::unexpected(problem_of(errno, false));
     if (!S_ISREG(status.st_mode)) {
-        return std::unexpected(FileProblem{FileProblem::Kind::Forbidden, "it is not a regular file"});
+        return std::unexpected(FileProblem{FileProblem::Kind::forbidden, "it is not a regular file"});
     }
     return File(std::move(file), static_cast<std::uint64_t>(status.st_size));
 }

@@ -1,6 +1,8 @@
 // Files opened beneath a root folder: no way out through `..`, absolute names or links, no devices, no FIFOs.
 #pragma once
 
+#include "io/descriptor.hpp"
+
 #include <pomona/base/bytes.hpp>
 
 #include <sys/uio.h>
@@ -15,36 +17,14 @@
 
 namespace pomona::io {
 
-/// Owns a file descriptor.
-class Descriptor {
-  public:
-    Descriptor() = default;
-    explicit Descriptor(int fd) : fd_(fd) {}
-    Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-    Descriptor& operator=(Descriptor&& other) noexcept {
-        std::swap(fd_, other.fd_);
-        return *this;
-    }
-    Descriptor(const Descriptor&) = delete;
-    Descriptor& operator=(const Descriptor&) = delete;
-    ~Descriptor() { close(); }
-
-    [[nodiscard]] int get() const { return fd_; }
-    [[nodiscard]] explicit operator bool() const { return fd_ >= 0; }
-    void close();
-
-  private:
-    int fd_ = -1;
-};
-
 /// Why a file did not open.
 struct FileProblem {
     enum class Kind : std::uint8_t {
-        Missing,      ///< no such file or folder
-        Forbidden,    ///< leads out of the root, is not a regular file, or may not be read
-        Unavailable,  ///< the machine's trouble: too many open files, disk error, old kernel
+        missing,      ///< no such file or folder
+        forbidden,    ///< leads out of the root, is not a regular file, or may not be read
+        unavailable,  ///< the machine's trouble: too many open files, disk error, old kernel
     };
-    Kind kind = Kind::Missing;
+    Kind kind = Kind::missing;
     std::string what;  ///< in words: "no such file"
 
     friend bool operator==(const FileProblem&, const FileProblem&) = default;
@@ -71,6 +51,10 @@ class File {
     Descriptor descriptor_;
     std::uint64_t size_ = 0;
 };
+
+/// Opens what `path` names beneath `folder`; close-on-exec. No way leads out of `folder`; links that stay
+/// beneath it are followed. Empty, with errno, if that fails.
+Descriptor open_beneath(const Descriptor& folder, const std::string& path, int flags);
 
 /// Makes room for so many descriptors by raising the soft limit of the process as far as its hard limit
 /// allows. Returns the limit that holds now.

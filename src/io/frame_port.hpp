@@ -40,6 +40,8 @@ class FramePort {
     /// their tag, while the filter looks behind it. The error names interface, reason and remedy.
     static base::Result<FramePort> open(const std::string& interface, const Options& options);
 
+    FramePort(const FramePort&) = delete;
+    FramePort& operator=(const FramePort&) = delete;
     FramePort(FramePort&&) noexcept;
     FramePort& operator=(FramePort&&) noexcept;
     ~FramePort();

@@ -30,17 +30,15 @@ constexpr int dump_attempts = 5;
 // IFF_LOWER_UP: <net/if.h> stops at 16 bits and <linux/if.h> cannot stand beside it.
 constexpr unsigned lower_up = 1U << 16;
 
-int open_route_socket(std::uint32_t groups, int flags) {
-    const int descriptor = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | flags, NETLINK_ROUTE);
-    if (descriptor < 0) return -1;
+// Empty, with errno, if that fails.
+Descriptor open_route_socket(std::uint32_t groups, int flags) {
+    Descriptor descriptor(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | flags, NETLINK_ROUTE));
+    if (!descriptor) return {};
     sockaddr_nl address{};
     address.nl_family = AF_NETLINK;
     address.nl_groups = groups;
-    if (bind(descriptor, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
-        const int error = errno;
-        close(descriptor);
-        errno = error;
-        return -1;
+    if (bind(descriptor.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
+        return {};
     }
     return descriptor;
 }
@@ -109,7 +107,7 @@ Dumped dump(int descriptor, std::uint16_t type, const std::function<void(const M
     request.general.rtgen_family = type == RTM_GETADDR ? AF_INET : AF_UNSPEC;
     if (send(descriptor, &request, request.header.nlmsg_len, 0) < 0) return Dumped::failed;
 
-    std::array<std::uint8_t, buffer_bytes> buffer;
+    std::array<std::uint8_t, buffer_bytes> buffer{};
     Dumped result = Dumped::complete;
     for (;;) {
         const ssize_t length = recv(descriptor, buffer.data(), buffer.size(), 0);
@@ -183,17 +181,17 @@ void take_address(const Message& message, std::vector<FoundAddress>& addresses) 
 }  // namespace
 
 std::vector<Interface> list_interfaces() {
-    const int descriptor = open_route_socket(0, 0);
-    if (descriptor < 0) return {};
+    const Descriptor descriptor = open_route_socket(0, 0);
+    if (!descriptor) return {};
     std::map<unsigned, Interface> links;
     for (int attempt = 0; attempt < dump_attempts; ++attempt) {
         links.clear();
         std::vector<FoundAddress> addresses;
         const Dumped first =
-            dump(descriptor, RTM_GETLINK, [&](const Message& message) { take_link(message, links); });
+            dump(descriptor.get(), RTM_GETLINK, [&](const Message& message) { take_link(message, links); });
         if (first == Dumped::failed) break;
-        const Dumped second =
-            dump(descriptor, RTM_GETADDR, [&](const Message& message) { take_address(message, addresses); });
+        const Dumped second = dump(descriptor.get(), RTM_GETADDR,
+                                   [&](const Message& message) { take_address(message, addresses); });
         if (second == Dumped::failed) break;
         // The kernel lists each interface's primary addresses first.
         for (const FoundAddress& address : addresses) {
@@ -203,7 +201,6 @@ std::vector<Interface> list_interfaces() {
         }
         if (first == Dumped::complete && second == Dumped::complete) break;
     }
-    close(descriptor);
     std::vector<Interface> interfaces;
     interfaces.reserve(links.size());
     for (auto& [index, link] : links) interfaces.push_back(std::move(link));
@@ -212,22 +209,18 @@ std::vector<Interface> list_interfaces() {
 
 InterfaceMonitor::InterfaceMonitor()
     : descriptor_(open_route_socket(RTMGRP_LINK | RTMGRP_IPV4_IFADDR, SOCK_NONBLOCK)) {
-    if (descriptor_ < 0) {
+    if (!descriptor_) {
         throw std::system_error(errno, std::generic_category(), "cannot watch the network interfaces");
     }
 }
 
-InterfaceMonitor::~InterfaceMonitor() {
-    close(descriptor_);
-}
-
 bool InterfaceMonitor::drain() {
     bool changed = false;
-    std::array<std::uint8_t, buffer_bytes> buffer;
+    std::array<std::uint8_t, buffer_bytes> buffer{};
     for (;;) {
         sockaddr_nl sender{};
         socklen_t sender_length = sizeof sender;
-        const ssize_t length = recvfrom(descriptor_, buffer.data(), buffer.size(), 0,
+        const ssize_t length = recvfrom(descriptor_.get(), buffer.data(), buffer.size(), 0,
                                         reinterpret_cast<sockaddr*>(&sender), &sender_length);
         if (length < 0) {
             if (errno == EINTR) continue;

@@ -1,6 +1,8 @@
 // The network interfaces of this host and their IPv4 addresses, and a descriptor that says when they change.
 #pragma once
 
+#include "io/descriptor.hpp"
+
 #include <pomona/base/addresses.hpp>
 
 #include <string>
@@ -32,17 +34,14 @@ class InterfaceMonitor {
   public:
     /// Throws std::system_error.
     InterfaceMonitor();
-    InterfaceMonitor(const InterfaceMonitor&) = delete;
-    InterfaceMonitor& operator=(const InterfaceMonitor&) = delete;
-    ~InterfaceMonitor();
 
     /// Readable when something changed.
-    [[nodiscard]] int descriptor() const { return descriptor_; }
+    [[nodiscard]] int descriptor() const { return descriptor_.get(); }
     /// Empties the queue of messages; true if one of them was about a link or an IPv4 address.
     bool drain();
 
   private:
-    int descriptor_ = -1;
+    Descriptor descriptor_;
 };
 
 }  // namespace pomona::io

@@ -23,22 +23,6 @@ std::string reason(int error) {
     return std::generic_category().message(error);
 }
 
-// Closes the descriptor unless it was released.
-class Descriptor {
-  public:
-    explicit Descriptor(int number) : number_(number) {}
-    Descriptor(const Descriptor&) = delete;
-    Descriptor& operator=(const Descriptor&) = delete;
-    ~Descriptor() {
-        if (number_ >= 0) close(number_);
-    }
-    [[nodiscard]] int get() const { return number_; }
-    int release() { return std::exchange(number_, -1); }
-
-  private:
-    int number_;
-};
-
 constexpr std::size_t ipv4_header_bytes = 20;
 constexpr std::size_t ipv4_destination = 16;
 
@@ -47,7 +31,7 @@ constexpr std::size_t ipv4_destination = 16;
 base::Result<HeldUdpPort> HeldUdpPort::hold(std::uint16_t port) {
     const std::string where = "UDP port " + std::to_string(port);
     Descriptor held(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-    if (held.get() < 0) return base::fail("Cannot open a socket: " + reason(errno), where);
+    if (!held) return base::fail("Cannot open a socket: " + reason(errno), where);
 
     // Before bind, so that not one datagram is ever queued.
     sock_filter drop_all[] = {BPF_STMT(BPF_RET | BPF_K, 0)};
@@ -72,43 +56,20 @@ base::Result<HeldUdpPort> HeldUdpPort::hold(std::uint16_t port) {
     // Allowed from now on: whoever comes later is the newer one, and gets everything.
     const int on = 1;
     (void)setsockopt(held.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    return HeldUdpPort(held.release());
-}
-
-HeldUdpPort::HeldUdpPort(HeldUdpPort&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
-
-HeldUdpPort& HeldUdpPort::operator=(HeldUdpPort&& other) noexcept {
-    std::swap(descriptor_, other.descriptor_);
-    return *this;
-}
-
-HeldUdpPort::~HeldUdpPort() {
-    if (descriptor_ >= 0) close(descriptor_);
+    return HeldUdpPort(std::move(held));
 }
 
 base::Result<RoutedSender> RoutedSender::open() {
     // IPPROTO_RAW: the caller writes the IPv4 header (IP_HDRINCL), and nothing is ever received.
     Descriptor raw(socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_RAW));
-    if (raw.get() < 0) {
+    if (!raw) {
         if (errno == EPERM || errno == EACCES) {
             return base::fail("Not allowed to open a raw socket", "routed sending",
                               "start as root or give the program CAP_NET_RAW");
         }
         return base::fail("Cannot open a raw socket: " + reason(errno), "routed sending");
     }
-    return RoutedSender(raw.release());
-}
-
-RoutedSender::RoutedSender(RoutedSender&& other) noexcept
-    : descriptor_(std::exchange(other.descriptor_, -1)) {}
-
-RoutedSender& RoutedSender::operator=(RoutedSender&& other) noexcept {
-    std::swap(descriptor_, other.descriptor_);
-    return *this;
-}
-
-RoutedSender::~RoutedSender() {
-    if (descriptor_ >= 0) close(descriptor_);
+    return RoutedSender(std::move(raw));
 }
 
 base::Result<void> RoutedSender::send(base::Bytes packet) {
@@ -120,8 +81,8 @@ base::Result<void> RoutedSender::send(base::Bytes packet) {
     std::memcpy(&to.sin_addr, packet.data() + ipv4_destination, sizeof to.sin_addr);
     ssize_t sent = -1;
     do {
-        sent = sendto(descriptor_, packet.data(), packet.size(), 0, reinterpret_cast<const sockaddr*>(&to),
-                      sizeof to);
+        sent = sendto(descriptor_.get(), packet.data(), packet.size(), 0,
+                      reinterpret_cast<const sockaddr*>(&to), sizeof to);
     } while (sent < 0 && errno == EINTR);
     if (sent >= 0) return {};
 

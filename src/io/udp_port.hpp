@@ -2,10 +2,13 @@
 // kernel sends no ICMP errors, and send IPv4 packets that the kernel routes.
 #pragma once
 
+#include "io/descriptor.hpp"
+
 #include <pomona/base/bytes.hpp>
 #include <pomona/base/error.hpp>
 
 #include <cstdint>
+#include <utility>
 
 namespace pomona::io {
 
@@ -14,13 +17,11 @@ class HeldUdpPort {
   public:
     /// An error when another program holds the port (which is fine: then no ICMP is sent either).
     static base::Result<HeldUdpPort> hold(std::uint16_t port);
-    HeldUdpPort(HeldUdpPort&& other) noexcept;
-    HeldUdpPort& operator=(HeldUdpPort&& other) noexcept;
-    ~HeldUdpPort();
 
   private:
-    explicit HeldUdpPort(int descriptor) : descriptor_(descriptor) {}
-    int descriptor_ = -1;
+    explicit HeldUdpPort(Descriptor descriptor) : descriptor_(std::move(descriptor)) {}
+
+    Descriptor descriptor_;
 };
 
 /// Sends whole IPv4 packets (header included), each no longer than the way's MTU; the kernel chooses the
@@ -28,16 +29,14 @@ class HeldUdpPort {
 class RoutedSender {
   public:
     static base::Result<RoutedSender> open();
-    RoutedSender(RoutedSender&& other) noexcept;
-    RoutedSender& operator=(RoutedSender&& other) noexcept;
-    ~RoutedSender();
 
     /// `packet` begins with its IPv4 header. The error says "no route" and the like in words.
     base::Result<void> send(base::Bytes packet);
 
   private:
-    explicit RoutedSender(int descriptor) : descriptor_(descriptor) {}
-    int descriptor_ = -1;
+    explicit RoutedSender(Descriptor descriptor) : descriptor_(std::move(descriptor)) {}
+
+    Descriptor descriptor_;
 };
 
 }  // namespace pomona::io

@@ -45,6 +45,9 @@ class Message {
     }
     Message(const Message&) = delete;
     Message& operator=(const Message&) = delete;
+    Message(Message&&) = delete;
+    Message& operator=(Message&&) = delete;
+    ~Message() = default;
 
     msghdr& header() { return header_; }
 
@@ -170,8 +173,8 @@ UdpSent UdpSocket::send(base::Bytes octets, std::size_t segment, const UdpRoute*
         return sent < 0 ? UdpSent{0, errno} : UdpSent{count, 0};
     }
     Message shared(route, 0);
-    std::array<iovec, most_in_train> parts;
-    std::array<mmsghdr, most_in_train> messages;
+    std::array<iovec, most_in_train> parts{};
+    std::array<mmsghdr, most_in_train> messages{};
     for (std::size_t i = 0; i < count; ++i) {
         const std::size_t at = i * segment;
         parts[i] = {data + at, std::min(segment, octets.size() - at)};

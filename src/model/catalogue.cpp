@@ -17,7 +17,7 @@ std::string place_of(const NetBootImage& image) {
 ImageProblem problem(ImageProblem::Severity severity, const NetBootImage& image, std::string key,
                      std::string what, std::string remedy) {
     return {.severity = severity,
-            .path = place_of(image) + "/" + kImageInfoFile,
+            .path = place_of(image) + "/" + image_info_file,
             .key = std::move(key),
             .what = std::move(what),
             .remedy = std::move(remedy)};

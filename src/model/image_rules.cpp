@@ -13,7 +13,7 @@ namespace pomona::model {
 namespace {
 
 /// Longer names crowd the picker.
-constexpr std::size_t kComfortableName = 64;
+constexpr std::size_t comfortable_name = 64;
 
 bool is_control(char c) {
     return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
@@ -86,17 +86,17 @@ class ImageReader {
         if (name.find_first_not_of(' ') == std::string::npos) {
             return keys_.refuse("Name", "the name is empty", "write the name for the list of images");
         }
-        if (name.size() > kLongestImageName) {
-            name = base::cut_utf8(name, kLongestImageName);
+        if (name.size() > longest_image_name) {
+            name = base::cut_utf8(name, longest_image_name);
             keys_.warn("Name",
                        "the name has " + std::to_string(text->size()) + " octets and is cut to " +
                            std::to_string(name.size()),
-                       "shorten it to " + std::to_string(kComfortableName));
-        } else if (name.size() > kComfortableName) {
+                       "shorten it to " + std::to_string(comfortable_name));
+        } else if (name.size() > comfortable_name) {
             keys_.warn("Name",
                        "the name has " + std::to_string(name.size()) +
                            " octets; the picker of a Mac has little room",
-                       "shorten it to " + std::to_string(kComfortableName));
+                       "shorten it to " + std::to_string(comfortable_name));
         }
         image_.name = std::move(name);
     }
@@ -420,18 +420,27 @@ class ImageReader {
     void check_paths() {
         for (const BootFile& boot_file : image_.boot_files) {
             const std::string path = tftp_path(image_, boot_file);
-            if (path.size() > kLongestTftpPath) {
+            if (path.size() > longest_tftp_path) {
                 keys_.refuse("BootFile",
                              "the TFTP path has " + std::to_string(path.size()) + " octets, more than " +
-                                 std::to_string(kLongestTftpPath) + ": " + path,
+                                 std::to_string(longest_tftp_path) + ": " + path,
                              "shorten the name of the folder or of the boot file");
             }
         }
+        const bool local_nfs =
+            type_ == ImageType::nfs && image_.root_path && image_.root_path->elsewhere.empty();
+        if (local_nfs && image_.share_path.ends_with('\\')) {
+            keys_.refuse(
+                "RootPath",
+                "the path of the image root ends in a backslash, which hides the colon behind it from "
+                "the Mac's kernel",
+                "rename the image root");
+        }
         const std::string root = root_path_option(image_, base::Ipv4Address::broadcast());
-        if (root.size() > kLongestRootPath) {
+        if (root.size() > longest_root_path) {
             keys_.refuse("RootPath",
                          "the root path has up to " + std::to_string(root.size()) + " octets, more than " +
-                             std::to_string(kLongestRootPath),
+                             std::to_string(longest_root_path),
                          "shorten the name of the folder or of the disk image");
         }
     }

@@ -14,7 +14,7 @@ struct Family {
     int last = 0;
 };
 
-constexpr std::array kFamilies = {
+constexpr std::array families = {
     Family{"iMac", 19},       Family{"Macmini", 7}, Family{"MacBook", 10}, Family{"MacBookAir", 7},
     Family{"MacBookPro", 14}, Family{"MacPro", 6},  Family{"Xserve", 3},   Family{"PowerMac", 12},
     Family{"PowerBook", 6},   Family{"RackMac", 3}, Family{"VMware", 99},
@@ -25,8 +25,8 @@ constexpr std::array kFamilies = {
 bool is_known_netboot_model(std::string_view model) {
     const std::size_t digits = model.find_first_of("0123456789");
     if (digits == std::string_view::npos) return false;
-    const auto family = std::ranges::find(kFamilies, model.substr(0, digits), &Family::name);
-    if (family == kFamilies.end()) return false;
+    const auto family = std::ranges::find(families, model.substr(0, digits), &Family::name);
+    if (family == families.end()) return false;
     int major = 0;
     int minor = 0;
     const char* const last = model.data() + model.size();

@@ -32,7 +32,7 @@ TftpStep TftpTransfer::start(Time now) {
     measurable_ = true;
     sent_at_ = now;
     deadline_ = now + timeout();
-    return {Kind::SendOack, 0, 0};
+    return {Kind::send_oack, 0, 0};
 }
 
 TftpStep TftpTransfer::on_ack(std::uint16_t block, Time now) {
@@ -56,7 +56,7 @@ TftpStep TftpTransfer::on_ack(std::uint16_t block, Time now) {
     base_ = before + ahead + 1;
     if (last_ && base_ > *last_) {
         finished_ = true;
-        return {Kind::Done, 0, 0};
+        return {Kind::done, 0, 0};
     }
     // Less than the window: the client misses a block, so the window starts anew behind what it has (RFC
     // 7440).
@@ -74,7 +74,7 @@ TftpStep TftpTransfer::on_time(Time now) {
     if (finished_ || now < deadline_) return {};
     if (now - last_heard_ >= timing_.give_up || now - last_progress_ >= 4 * timing_.give_up) {
         finished_ = true;
-        return {Kind::GiveUp, 0, 0};
+        return {Kind::give_up, 0, 0};
     }
     // The nearer timeout is a guess and must not slow down the real ones.
     if (!early_) ++repeats_;
@@ -84,7 +84,7 @@ TftpStep TftpTransfer::on_time(Time now) {
         measurable_ = false;
         sent_at_ = now;
         deadline_ = next_deadline(now);
-        return {Kind::SendOack, 0, 0};
+        return {Kind::send_oack, 0, 0};
     }
     return send_window(now, true);
 }
@@ -110,7 +110,7 @@ TftpStep TftpTransfer::send_window(Time now, bool again) {
     measurable_ = !again;
     sent_at_ = now;
     deadline_ = next_deadline(now);
-    return {Kind::SendBlocks, base_, static_cast<std::uint32_t>(end - base_)};
+    return {Kind::send_blocks, base_, static_cast<std::uint32_t>(end - base_)};
 }
 
 void TftpTransfer::progress(Time now) {

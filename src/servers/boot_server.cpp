@@ -5,6 +5,7 @@
 #include "servers/line_budget.hpp"
 #include "servers/log.hpp"
 
+#include <pomona/base/hex.hpp>
 #include <pomona/codec/frame.hpp>
 
 #include <boost/asio/posix/stream_descriptor.hpp>
@@ -40,13 +41,6 @@ constexpr std::size_t told_clients = 4'096;
 
 model::TimePoint now() {
     return std::chrono::time_point_cast<std::chrono::seconds>(std::chrono::system_clock::now());
-}
-
-std::string hex(std::uint32_t value) {
-    constexpr std::string_view digits = "0123456789abcdef";
-    std::string out(8, '0');
-    for (std::size_t i = 0; i < out.size(); ++i) out[7 - i] = digits[value >> 4 * i & 0xf];
-    return out;
 }
 
 std::string_view message_name(const policy::Request& request) {
@@ -396,7 +390,7 @@ void BootServer::State::send(const Outgoing& outgoing) {
                {"mac", asker.mac.text()},
                {"arch", asker.architecture},
                {"model", asker.model},
-               {"xid", hex(asker.xid)},
+               {"xid", base::hex(asker.xid, 8)},
                {"message", asker.message},
                {"reply", text(outgoing.kind)},
                {"to", outgoing.header.destination.text()},
@@ -476,7 +470,7 @@ void BootServer::State::log_silence(policy::Silence reason, const Asker& asker) 
                {"mac", asker.mac.text()},
                {"arch", asker.architecture},
                {"model", asker.model},
-               {"xid", hex(asker.xid)},
+               {"xid", base::hex(asker.xid, 8)},
                {"message", asker.message},
                {"reason", why.name},
                {"why", why.sentence}});

@@ -67,18 +67,18 @@ std::expected<ContentFile, ContentProblem> Content::open_cleaned(std::string_vie
     const std::vector<std::string_view> parts = split(requested);
     if (std::ranges::find(parts, "..") != parts.end()) {
         return std::unexpected(
-            ContentProblem{Kind::Forbidden, "`..` is not allowed in a path", std::string(requested)});
+            ContentProblem{Kind::forbidden, "`..` is not allowed in a path", std::string(requested)});
     }
     if (parts.empty()) {
-        return std::unexpected(ContentProblem{Kind::Missing, "no such file", std::string(requested)});
+        return std::unexpected(ContentProblem{Kind::missing, "no such file", std::string(requested)});
     }
-    ContentProblem problem{Kind::Missing, "no root folder serves this path", std::string(requested)};
+    ContentProblem problem{Kind::missing, "no root folder serves this path", std::string(requested)};
     bool first = true;
     for (const Place& place : places(parts)) {
         std::string path = *place.root + '/' + place.rest;
         auto file = io::File::open_beneath(*place.root, place.rest);
         if (file) return ContentFile{std::move(*file), std::move(path)};
-        if (first || problem.kind == Kind::Missing) {
+        if (first || problem.kind == Kind::missing) {
             problem.kind = file.error().kind;
             problem.what = file.error().what;
         }
@@ -90,11 +90,11 @@ std::expected<ContentFile, ContentProblem> Content::open_cleaned(std::string_vie
 
 std::expected<ContentFile, ContentProblem> Content::open(std::string_view requested) const {
     if (requested.size() > longest_request) {
-        return std::unexpected(ContentProblem{Kind::Missing, "the name is too long",
+        return std::unexpected(ContentProblem{Kind::missing, "the name is too long",
                                               std::string(requested.substr(0, 100)) + "..."});
     }
     auto file = open_cleaned(requested);
-    if (file || file.error().kind != Kind::Missing || !requested.contains('\\')) return file;
+    if (file || file.error().kind != Kind::missing || !requested.contains('\\')) return file;
     std::string with_slashes(requested);
     std::ranges::replace(with_slashes, '\\', '/');
     auto second = open_cleaned(with_slashes);

@@ -25,7 +25,7 @@ struct ContentFile {
 
 /// Why there is none.
 struct ContentProblem {
-    io::FileProblem::Kind kind = io::FileProblem::Kind::Missing;
+    io::FileProblem::Kind kind = io::FileProblem::Kind::missing;
     std::string what;  ///< in words: "no such file"
     std::string
         looked_for;  ///< every path of the file system that was tried, joined by ", "; or what was asked

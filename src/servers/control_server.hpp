@@ -26,7 +26,7 @@ class ControlServer {
         /// At most 107 octets. The last directory is made if it is missing. "<path>.lock" appears beside it.
         std::string path = "/run/pomona/control";
         unsigned mode = 0660;
-        std::size_t longest_line = 64 * 1024;
+        std::size_t longest_line = std::size_t{64} * 1024;
         std::size_t max_connections = 16;
         /// A connection that neither asks nor reads its answer for so long is closed.
         std::chrono::milliseconds idle{30'000};

@@ -42,9 +42,8 @@ base::Result<ControlSocket> ControlSocket::listen(const std::string& path, unsig
 
     ControlSocket made;
     const std::string lock_path = path + ".lock";
-    made.lock_ =
-        store::Descriptor(::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-    if (!made.lock_.is_open()) {
+    made.lock_ = io::Descriptor(::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (!made.lock_) {
         return failed("the lock file cannot be opened", lock_path,
                       "make its directory and let the daemon's user write there");
     }
@@ -59,13 +58,13 @@ base::Result<ControlSocket> ControlSocket::listen(const std::string& path, unsig
             return base::fail("there is a file that is no socket", path,
                               "remove it, or choose another control-socket");
         }
-        const store::Descriptor probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+        const io::Descriptor probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
         if (::connect(probe.get(), generic, sizeof address) == 0) return taken(path);
         if (::unlink(path.c_str()) != 0) return failed("the socket of a dead daemon cannot be removed", path);
     }
 
-    made.socket_ = store::Descriptor(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-    if (!made.socket_.is_open()) return failed("no socket", path);
+    made.socket_ = io::Descriptor(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    if (!made.socket_) return failed("no socket", path);
     if (::bind(made.socket_.get(), generic, sizeof address) != 0)
         return failed("the socket cannot be made", path);
     // Nobody can connect before listen(), so there is no moment with other permissions.
@@ -80,7 +79,7 @@ base::Result<ControlSocket> ControlSocket::listen(const std::string& path, unsig
 
 ControlSocket::~ControlSocket() {
     struct stat info{};
-    if (!socket_.is_open() || path_.empty()) return;
+    if (!socket_ || path_.empty()) return;
     if (::lstat(path_.c_str(), &info) == 0 && info.st_ino == inode_) ::unlink(path_.c_str());
 }
 

@@ -2,7 +2,7 @@
 // that was left behind.
 #pragma once
 
-#include "store/descriptor.hpp"
+#include "io/descriptor.hpp"
 
 #include <pomona/base/error.hpp>
 
@@ -28,8 +28,8 @@ class ControlSocket {
 
     std::string path_;
     ino_t inode_ = 0;
-    store::Descriptor lock_;
-    store::Descriptor socket_;
+    io::Descriptor lock_;
+    io::Descriptor socket_;
 };
 
 }  // namespace pomona::servers

@@ -1,5 +1,8 @@
 #include "servers/log.hpp"
 
+#include <pomona/base/hex.hpp>
+#include <pomona/base/utf8.hpp>
+
 #include <poll.h>
 #include <spdlog/logger.h>
 #include <spdlog/sinks/sink.h>
@@ -82,38 +85,6 @@ void append_time(Buffer& buffer, std::chrono::system_clock::time_point time) {
     append(buffer, {fraction.data(), fraction.size()});
 }
 
-/// Length and value of the UTF-8 character at the start of `text`; length 0 if the first byte begins none.
-struct Utf8 {
-    std::size_t length = 0;
-    char32_t character = 0;
-};
-
-Utf8 decode_utf8(std::string_view text) {
-    const auto octet = [&](std::size_t at) { return static_cast<unsigned char>(text[at]); };
-    const unsigned first = octet(0);
-    std::size_t length = 0;
-    char32_t value = 0;
-    char32_t least = 0;
-    if (first < 0x80) return {1, first};
-    if (first >= 0xc2 && first <= 0xdf) {
-        length = 2, value = first & 0x1f, least = 0x80;
-    } else if (first >= 0xe0 && first <= 0xef) {
-        length = 3, value = first & 0x0f, least = 0x800;
-    } else if (first >= 0xf0 && first <= 0xf4) {
-        length = 4, value = first & 0x07, least = 0x10000;
-    } else {
-        return {};
-    }
-    if (text.size() < length) return {};
-    for (std::size_t i = 1; i < length; ++i) {
-        if ((octet(i) & 0xc0) != 0x80) return {};
-        value = value << 6 | (octet(i) & 0x3fU);
-    }
-    const bool surrogate = value >= 0xd800 && value <= 0xdfff;
-    if (value < least || value > 0x10ffff || surrogate) return {};
-    return {length, value};
-}
-
 /// Characters that change how a terminal or viewer shows what stands around them: C1 controls, line and
 /// paragraph separators, marks and overrides of writing direction.
 bool disturbs(char32_t c) {
@@ -121,17 +92,15 @@ bool disturbs(char32_t c) {
            (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069) || c == 0xfeff;
 }
 
-constexpr std::string_view hex_digits = "0123456789abcdef";
-
 void append_hex(Buffer& buffer, char32_t value, int digits) {
     for (int shift = (digits - 1) * 4; shift >= 0; shift -= 4)
-        buffer.push_back(hex_digits[value >> shift & 0xf]);
+        buffer.push_back(base::hex_digits[value >> shift & 0xf]);
 }
 
 /// What stands between the quotes, in either format.
 void append_escaped(Buffer& buffer, std::string_view text, LogFormat format) {
     while (!text.empty()) {
-        const Utf8 c = decode_utf8(text);
+        const base::Utf8Character c = base::first_utf8_character(text);
         if (c.length == 0) {
             // JSON has no way to carry a stray octet.
             append(buffer, format == LogFormat::json ? "\\ufffd" : "\\x");
@@ -139,18 +108,18 @@ void append_escaped(Buffer& buffer, std::string_view text, LogFormat format) {
             text.remove_prefix(1);
             continue;
         }
-        if (c.character == '"' || c.character == '\\') {
+        if (c.value == '"' || c.value == '\\') {
             buffer.push_back('\\');
             buffer.push_back(text[0]);
-        } else if (c.character == '\n') {
+        } else if (c.value == '\n') {
             append(buffer, "\\n");
-        } else if (c.character == '\r') {
+        } else if (c.value == '\r') {
             append(buffer, "\\r");
-        } else if (c.character == '\t') {
+        } else if (c.value == '\t') {
             append(buffer, "\\t");
-        } else if (c.character < 0x20 || c.character == 0x7f || disturbs(c.character)) {
+        } else if (c.value < 0x20 || c.value == 0x7f || disturbs(c.value)) {
             append(buffer, "\\u");
-            append_hex(buffer, c.character, 4);
+            append_hex(buffer, c.value, 4);
         } else {
             append(buffer, text.substr(0, c.length));
         }

@@ -12,7 +12,7 @@ namespace pomona::servers {
 namespace {
 
 /// Enough to make the reading cheap, little enough for thousands of transfers.
-constexpr std::size_t octets_ahead = 16 * 1024;
+constexpr std::size_t octets_ahead = 16'384;
 constexpr std::size_t most_parts = 64;
 
 std::string read_problem(std::ptrdiff_t result) {
@@ -26,24 +26,24 @@ TftpBlocks::TftpBlocks(io::File file, codec::TftpMode mode, std::uint16_t blksiz
     : file_(std::move(file)),
       mode_(mode),
       blksize_(blksize),
-      ahead_(ahead && mode == codec::TftpMode::Octet && blksize < octets_ahead / 4) {
-    if (mode_ == codec::TftpMode::Octet) count_ = file_.size() / blksize_ + 1;
+      ahead_(ahead && mode == codec::TftpMode::octet && blksize < octets_ahead / 4) {
+    if (mode_ == codec::TftpMode::octet) count_ = file_.size() / blksize_ + 1;
 }
 
 std::optional<std::uint64_t> TftpBlocks::size_on_wire() const {
-    if (mode_ == codec::TftpMode::Octet) return file_.size();
+    if (mode_ == codec::TftpMode::octet) return file_.size();
     return std::nullopt;
 }
 
 std::uint64_t TftpBlocks::payload_before(std::uint64_t block) const {
     const std::uint64_t octets = (block - 1) * blksize_;
-    if (mode_ == codec::TftpMode::Octet) return std::min(octets, file_.size());
+    if (mode_ == codec::TftpMode::octet) return std::min(octets, file_.size());
     return count_ ? std::min(octets, wire_size_) : octets;
 }
 
 TftpBlocks::Filled TftpBlocks::take(std::uint64_t base, std::uint64_t first, std::size_t count,
                                     base::MutableBytes buffer) {
-    if (mode_ == codec::TftpMode::Netascii) return read_netascii(base, first, count, buffer);
+    if (mode_ == codec::TftpMode::netascii) return read_netascii(base, first, count, buffer);
     if (ahead_ && count == 1) return take_ahead(first);
     return read_octet(first, count, buffer);
 }
@@ -67,7 +67,7 @@ TftpBlocks::Filled TftpBlocks::take_ahead(std::uint64_t block) {
 
 TftpBlocks::Filled TftpBlocks::read_octet(std::uint64_t first, std::size_t count,
                                           base::MutableBytes buffer) const {
-    std::array<iovec, most_parts> parts;
+    std::array<iovec, most_parts> parts{};
     const std::uint64_t offset = (first - 1) * blksize_;
     Filled filled;
     std::size_t octets = 0;
@@ -89,11 +89,11 @@ TftpBlocks::Filled TftpBlocks::read_octet(std::uint64_t first, std::size_t count
 }
 
 std::optional<std::size_t> TftpBlocks::next_netascii(Place& place, std::uint8_t* to, std::string& problem) {
-    std::array<std::uint8_t, 2048> text;
+    std::array<std::uint8_t, 2048> text{};
     std::size_t payload = 0;
     while (payload < blksize_) {
-        const auto want = static_cast<std::size_t>(std::min<std::uint64_t>(
-            std::min<std::size_t>(text.size(), blksize_ - payload), file_.size() - place.offset));
+        const auto want = static_cast<std::size_t>(std::min(
+            {std::uint64_t{text.size()}, std::uint64_t{blksize_ - payload}, file_.size() - place.offset}));
         if (want == 0 && !place.encoder.pending()) break;
         if (want > 0) {
             const iovec part{text.data(), want};

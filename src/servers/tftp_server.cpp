@@ -27,8 +27,8 @@ base::Error cannot_listen(const base::Endpoint& endpoint, int error) {
             return {"no privilege to open UDP port " + std::to_string(endpoint.port), port,
                     "start as root or with CAP_NET_BIND_SERVICE, or choose a port above 1023"};
         case EADDRNOTAVAIL:
-            return {"this machine has no address " + endpoint.address.text(),
-                    "tftp-address = " + endpoint.address.text(), "name an address of an interface, or none"};
+            return {"this machine has no address " + endpoint.address.text(), "tftp on " + endpoint.text(),
+                    "serve on an address that an interface has"};
         default:
             return {"cannot open UDP " + endpoint.text() + ": " + reason, port, {}};
     }
@@ -38,37 +38,37 @@ base::Error cannot_listen(const base::Endpoint& endpoint, int error) {
 
 std::string_view tftp_end_name(TftpEnd end) {
     switch (end) {
-        case TftpEnd::Completed:
+        case TftpEnd::completed:
             return "completed";
-        case TftpEnd::CompletedSilently:
+        case TftpEnd::completed_silently:
             return "completed-silently";
-        case TftpEnd::Declined:
+        case TftpEnd::declined:
             return "declined";
-        case TftpEnd::NotFound:
+        case TftpEnd::not_found:
             return "not-found";
-        case TftpEnd::AccessDenied:
+        case TftpEnd::access_denied:
             return "access-denied";
-        case TftpEnd::WriteRefused:
+        case TftpEnd::write_refused:
             return "write-refused";
-        case TftpEnd::Malformed:
+        case TftpEnd::malformed:
             return "malformed";
-        case TftpEnd::OptionRefused:
+        case TftpEnd::option_refused:
             return "option-refused";
-        case TftpEnd::TooManyTransfers:
+        case TftpEnd::too_many_transfers:
             return "too-many-transfers";
-        case TftpEnd::Aborted:
+        case TftpEnd::aborted:
             return "aborted";
-        case TftpEnd::ClientGone:
+        case TftpEnd::client_gone:
             return "client-gone";
-        case TftpEnd::TimedOut:
+        case TftpEnd::timed_out:
             return "timed-out";
-        case TftpEnd::Replaced:
+        case TftpEnd::replaced:
             return "replaced";
-        case TftpEnd::FileError:
+        case TftpEnd::file_error:
             return "file-error";
-        case TftpEnd::ServerError:
+        case TftpEnd::server_error:
             return "server-error";
-        case TftpEnd::ServerStopped:
+        case TftpEnd::server_stopped:
             return "server-stopped";
     }
     return "unknown";

@@ -23,22 +23,22 @@ namespace pomona::servers {
 
 /// How a request or transfer ended. The names of tftp_end_name() are stable.
 enum class TftpEnd : std::uint8_t {
-    Completed,          ///< the last block was acknowledged
-    CompletedSilently,  ///< everything was sent and the client closed its port without the last ACK
-    Declined,           ///< the client only wanted the size and ended with ERROR 8
-    NotFound,
-    AccessDenied,  ///< leads out of the root, not a regular file, or not readable
-    WriteRefused,
-    Malformed,
-    OptionRefused,
-    TooManyTransfers,
-    Aborted,     ///< the client sent ERROR
-    ClientGone,  ///< the client closed its port in the middle
-    TimedOut,
-    Replaced,   ///< the same client port asked anew
-    FileError,  ///< the file could not be read, or shrank
-    ServerError,
-    ServerStopped,
+    completed,           ///< the last block was acknowledged
+    completed_silently,  ///< everything was sent and the client closed its port without the last ACK
+    declined,            ///< the client only wanted the size and ended with ERROR 8
+    not_found,
+    access_denied,  ///< leads out of the root, not a regular file, or not readable
+    write_refused,
+    malformed,
+    option_refused,
+    too_many_transfers,
+    aborted,      ///< the client sent ERROR
+    client_gone,  ///< the client closed its port in the middle
+    timed_out,
+    replaced,    ///< the same client port asked anew
+    file_error,  ///< the file could not be read, or shrank
+    server_error,
+    server_stopped,
 };
 
 /// "completed", "not-found", ...
@@ -59,9 +59,9 @@ struct TftpReport {
     base::Ipv4Address local;
     std::string path;  ///< as the client wrote it: any octets but NUL; empty if the request was not readable
     std::string file;  ///< in the file system: what was sent, or what was looked for
-    TftpEnd end = TftpEnd::Completed;
+    TftpEnd end = TftpEnd::completed;
     std::string detail;  ///< in words, may be empty: the client's error text, the reason of a refusal
-    codec::TftpMode mode = codec::TftpMode::Octet;
+    codec::TftpMode mode = codec::TftpMode::octet;
     std::uint16_t blksize = 0;
     std::uint16_t windowsize = 0;
     std::uint64_t size = 0;   ///< of the file
@@ -73,7 +73,7 @@ struct TftpReport {
     [[nodiscard]] double rate() const;
     /// Whether the client has what it wanted.
     [[nodiscard]] bool succeeded() const {
-        return end == TftpEnd::Completed || end == TftpEnd::CompletedSilently || end == TftpEnd::Declined;
+        return end == TftpEnd::completed || end == TftpEnd::completed_silently || end == TftpEnd::declined;
     }
 };
 
@@ -115,7 +115,7 @@ struct TftpServerOptions {
 
 class TftpServer {
   public:
-    /// Opens the sockets. The error names the setting (`tftp-port`, `tftp-address`, `tftp-port-range`) and
+    /// Opens the sockets. The error names the setting (`tftp-port`, `tftp-port-range`) and
     /// the remedy; the caller may go on without TFTP.
     static base::Result<std::unique_ptr<TftpServer>> open(TftpServerOptions options,
                                                           std::shared_ptr<const Content> content);

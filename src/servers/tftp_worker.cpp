@@ -29,6 +29,9 @@ constexpr std::size_t out_size = std::size_t{1} << 16;
 /// its slot and its generation, which begins at 1.
 constexpr std::uint64_t wake_event = 0;
 constexpr std::uint64_t first_listener_event = 1;
+/// With more transfers than this, what was read ahead falls out of the processor's cache before it is sent,
+/// and reading the page cache again is cheaper.
+constexpr std::uint64_t most_reading_ahead = 256;
 /// When the socket's buffer is full, the rest of a window follows this much later.
 constexpr auto buffer_pause = std::chrono::milliseconds(2);
 constexpr auto pause_after_trouble = std::chrono::milliseconds(100);
@@ -50,33 +53,33 @@ bool buffer_full(int error) {
 
 TftpErrorCode code_of(io::FileProblem::Kind kind) {
     switch (kind) {
-        case io::FileProblem::Kind::Missing:
-            return TftpErrorCode::FileNotFound;
-        case io::FileProblem::Kind::Forbidden:
-            return TftpErrorCode::AccessViolation;
-        case io::FileProblem::Kind::Unavailable:
+        case io::FileProblem::Kind::missing:
+            return TftpErrorCode::file_not_found;
+        case io::FileProblem::Kind::forbidden:
+            return TftpErrorCode::access_violation;
+        case io::FileProblem::Kind::unavailable:
             break;
     }
-    return TftpErrorCode::Undefined;
+    return TftpErrorCode::undefined;
 }
 
 TftpEnd end_of(io::FileProblem::Kind kind) {
     switch (kind) {
-        case io::FileProblem::Kind::Missing:
-            return TftpEnd::NotFound;
-        case io::FileProblem::Kind::Forbidden:
-            return TftpEnd::AccessDenied;
-        case io::FileProblem::Kind::Unavailable:
+        case io::FileProblem::Kind::missing:
+            return TftpEnd::not_found;
+        case io::FileProblem::Kind::forbidden:
+            return TftpEnd::access_denied;
+        case io::FileProblem::Kind::unavailable:
             break;
     }
-    return TftpEnd::ServerError;
+    return TftpEnd::server_error;
 }
 
 }  // namespace
 
 struct TftpWorker::Transfer {
-    Transfer(TftpBlocks source, policy::TftpTransfer machine, const codec::TftpTerms& granted)
-        : blocks(std::move(source)), state(std::move(machine)), terms(granted) {}
+    Transfer(TftpBlocks source, const policy::TftpTransfer& machine, const codec::TftpTerms& granted)
+        : blocks(std::move(source)), state(machine), terms(granted) {}
 
     TftpBlocks blocks;
     policy::TftpTransfer state;
@@ -87,7 +90,7 @@ struct TftpWorker::Transfer {
     std::vector<std::uint8_t> request;  ///< as it came, to recognise a repetition
     std::string path;
     std::string file;
-    codec::TftpMode mode = codec::TftpMode::Octet;
+    codec::TftpMode mode = codec::TftpMode::octet;
     Clock::time_point began;
     Clock::time_point scheduled = Clock::time_point::max();
     bool trains = true;
@@ -146,13 +149,13 @@ void TftpWorker::run(const std::stop_token& stop) {
     }
     for (Slot slot = 0; slot < transfers_.size(); ++slot) {
         if (!transfers_[slot]) continue;
-        send_error(*transfers_[slot], TftpErrorCode::Undefined, "the server is stopping");
-        finish(slot, TftpEnd::ServerStopped, {});
+        send_error(*transfers_[slot], TftpErrorCode::undefined, "the server is stopping");
+        finish(slot, TftpEnd::server_stopped, {});
     }
 }
 
 void TftpWorker::wait_and_handle() {
-    std::array<epoll_event, 128> events;
+    std::array<epoll_event, 128> events{};
     int wait = -1;
     if (!deadlines_.empty()) {
         const auto left = deadlines_.top().at - Clock::now();
@@ -239,15 +242,16 @@ void TftpWorker::handle_request(std::size_t listener, const io::UdpRoute& answer
             std::array<std::uint8_t, 64> room{};
             base::ByteWriter to(room);
             codec::write_tftp(to,
-                              codec::TftpError{static_cast<std::uint16_t>(TftpErrorCode::UnknownTransferId),
+                              codec::TftpError{static_cast<std::uint16_t>(TftpErrorCode::unknown_transfer_id),
                                                "no such transfer"});
             shared_.listeners[listener].send(to.written(), to.size(), &answer, false);
         } else {
             ++shared_.counters.requests;
             TftpReport report;
-            report.end = TftpEnd::Malformed;
+            report.end = TftpEnd::malformed;
             report.detail = parsed.error().what;
-            refuse(listener, answer, TftpErrorCode::IllegalOperation, parsed.error().what, std::move(report));
+            refuse(listener, answer, TftpErrorCode::illegal_operation, parsed.error().what,
+                   std::move(report));
         }
         return;
     }
@@ -264,7 +268,7 @@ void TftpWorker::handle_request(std::size_t listener, const io::UdpRoute& answer
             ++shared_.counters.ignored;
             return;
         }
-        finish(running->second, former.state.all_sent() ? TftpEnd::CompletedSilently : TftpEnd::Replaced,
+        finish(running->second, former.state.all_sent() ? TftpEnd::completed_silently : TftpEnd::replaced,
                "the client asked anew from the same port");
     }
     ++shared_.counters.requests;
@@ -277,24 +281,24 @@ void TftpWorker::begin(std::size_t listener, const io::UdpRoute& answer, base::B
     TftpReport report;
     report.path = request.path.substr(0, longest_path);
     report.mode = request.mode;
-    const auto refuse_as = [&](TftpEnd end, TftpErrorCode code, std::string message) {
+    const auto refuse_as = [&](TftpEnd end, TftpErrorCode code, const std::string& message) {
         report.end = end;
         report.detail = message;
         refuse(listener, answer, code, message, std::move(report));
     };
     if (request.write) {
-        return refuse_as(TftpEnd::WriteRefused, TftpErrorCode::AccessViolation, "this server is read-only");
+        return refuse_as(TftpEnd::write_refused, TftpErrorCode::access_violation, "this server is read-only");
     }
     if (request.path.size() > longest_path) {
-        return refuse_as(TftpEnd::NotFound, TftpErrorCode::FileNotFound, "the name is too long");
+        return refuse_as(TftpEnd::not_found, TftpErrorCode::file_not_found, "the name is too long");
     }
     const auto here = per_address_.find(answer.to.address.value());
     if (here != per_address_.end() && here->second >= options.max_transfers_per_client) {
-        return refuse_as(TftpEnd::TooManyTransfers, TftpErrorCode::Undefined,
+        return refuse_as(TftpEnd::too_many_transfers, TftpErrorCode::undefined,
                          "too many transfers of this client (tftp-max-transfers-per-client)");
     }
     if (shared_.counters.running >= options.max_transfers) {
-        return refuse_as(TftpEnd::TooManyTransfers, TftpErrorCode::Undefined,
+        return refuse_as(TftpEnd::too_many_transfers, TftpErrorCode::undefined,
                          "too many transfers (tftp-max-transfers)");
     }
     auto content = shared_.content.current()->open(request.path);
@@ -304,21 +308,22 @@ void TftpWorker::begin(std::size_t listener, const io::UdpRoute& answer, base::B
     }
     report.file = content->path;
     report.size = content->file.size();
-    const bool octet = request.mode == codec::TftpMode::Octet;
+    const bool octet = request.mode == codec::TftpMode::octet;
     const auto terms =
         codec::negotiate_tftp(request.options, options.limits,
                               octet ? std::optional<std::uint64_t>(content->file.size()) : std::nullopt);
-    if (!terms) return refuse_as(TftpEnd::OptionRefused, TftpErrorCode::OptionRefused, terms.error().what);
+    if (!terms) return refuse_as(TftpEnd::option_refused, TftpErrorCode::option_refused, terms.error().what);
 
     std::string problem;
     std::optional<io::UdpSocket> socket;
     if (!options.single_port) {
         socket = open_socket(answer, problem);
-        if (!socket) return refuse_as(TftpEnd::ServerError, TftpErrorCode::Undefined, std::move(problem));
+        if (!socket) return refuse_as(TftpEnd::server_error, TftpErrorCode::undefined, problem);
     }
     policy::TftpTiming timing = options.timing;
     if (terms->timeout_granted) timing.asked_timeout = std::chrono::seconds(*terms->timeout_granted);
-    TftpBlocks blocks(std::move(content->file), request.mode, terms->blksize(), terms->windowsize() == 1);
+    const bool ahead = terms->windowsize() == 1 && shared_.counters.running < most_reading_ahead;
+    TftpBlocks blocks(std::move(content->file), request.mode, terms->blksize(), ahead);
     const policy::TftpTransfer state(terms->wants_oack(), terms->windowsize(), blocks.count(), timing);
 
     const Slot slot = free_slot();
@@ -328,7 +333,7 @@ void TftpWorker::begin(std::size_t listener, const io::UdpRoute& answer, base::B
         event.data.u64 = event_of(slot, generations_[slot]);
         if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, socket->descriptor(), &event) != 0) {
             free_.push_back(slot);
-            return refuse_as(TftpEnd::ServerError, TftpErrorCode::Undefined,
+            return refuse_as(TftpEnd::server_error, TftpErrorCode::undefined,
                              std::generic_category().message(errno));
         }
     }
@@ -358,7 +363,7 @@ void TftpWorker::handle_socket(Slot slot, Clock::time_point now) {
     if (size) {
         handle_packet(slot, {in_.data(), *size}, now);
     } else if (size.error() == ECONNREFUSED) {
-        finish(slot, transfer.state.all_sent() ? TftpEnd::CompletedSilently : TftpEnd::ClientGone,
+        finish(slot, transfer.state.all_sent() ? TftpEnd::completed_silently : TftpEnd::client_gone,
                "the client closed its port");
     }
     // Other errors (no route to host) may pass; the deadlines decide.
@@ -381,11 +386,11 @@ void TftpWorker::handle_packet(Slot slot, base::Bytes packet, Clock::time_point 
         return;
     }
     // UEFI firmware asks for the size first and leaves with ERROR 8 once it knows.
-    const bool declined = error->code == static_cast<std::uint16_t>(TftpErrorCode::OptionRefused) &&
+    const bool declined = error->code == static_cast<std::uint16_t>(TftpErrorCode::option_refused) &&
                           transfer.terms.wants_oack() && !transfer.state.anything_acknowledged();
     std::string detail = "error " + std::to_string(error->code);
     if (!error->message.empty()) detail += ": " + std::string(error->message.substr(0, 200));
-    finish(slot, declined ? TftpEnd::Declined : TftpEnd::Aborted, std::move(detail));
+    finish(slot, declined ? TftpEnd::declined : TftpEnd::aborted, std::move(detail));
 }
 
 void TftpWorker::handle_deadlines(Clock::time_point now) {
@@ -410,25 +415,25 @@ void TftpWorker::handle_deadlines(Clock::time_point now) {
 void TftpWorker::carry_out(Slot slot, const policy::TftpStep& step, Clock::time_point now) {
     Transfer& transfer = *transfers_[slot];
     switch (step.kind) {
-        case Kind::Wait:
+        case Kind::wait:
             break;
-        case Kind::SendOack: {
+        case Kind::send_oack: {
             std::array<std::uint8_t, 128> room{};
             base::ByteWriter to(room);
             codec::write_tftp_oack(to, transfer.terms);
             send_control(transfer, to.written());
             break;
         }
-        case Kind::SendBlocks:
+        case Kind::send_blocks:
             transfer.unsent_first = step.first;
             transfer.unsent = step.count;
             if (!send_blocks(slot, now)) return;
             break;
-        case Kind::Done:
-            finish(slot, TftpEnd::Completed, {});
+        case Kind::done:
+            finish(slot, TftpEnd::completed, {});
             return;
-        case Kind::GiveUp:
-            finish(slot, TftpEnd::TimedOut, "no acknowledgement");
+        case Kind::give_up:
+            finish(slot, TftpEnd::timed_out, "no acknowledgement");
             return;
     }
     schedule(slot);
@@ -445,8 +450,8 @@ bool TftpWorker::send_blocks(Slot slot, Clock::time_point now) {
         const auto filled = transfer.blocks.take(transfer.state.first_unacknowledged(), transfer.unsent_first,
                                                  std::min<std::size_t>(transfer.unsent, most), out_);
         if (!filled.problem.empty()) {
-            send_error(transfer, TftpErrorCode::Undefined, filled.problem);
-            finish(slot, TftpEnd::FileError, filled.problem);
+            send_error(transfer, TftpErrorCode::undefined, filled.problem);
+            finish(slot, TftpEnd::file_error, filled.problem);
             return false;
         }
         if (const auto count = transfer.blocks.count()) transfer.state.ends_with(*count);
@@ -470,7 +475,7 @@ bool TftpWorker::send_blocks(Slot slot, Clock::time_point now) {
             return true;
         }
         if (sent.error == ECONNREFUSED && transfer.socket) {
-            finish(slot, TftpEnd::ClientGone, "the client closed its port");
+            finish(slot, TftpEnd::client_gone, "the client closed its port");
             return false;
         }
         // Whatever else went wrong (no route, a firewall) may pass; the deadline repeats these blocks.

@@ -89,8 +89,8 @@ class TftpWorker {
     void schedule(Slot slot);
     void finish(Slot slot, TftpEnd end, std::string detail);
     void refuse(std::size_t listener, const io::UdpRoute& answer, codec::TftpErrorCode code,
-                std::string_view message, TftpReport report);
-    void report(const TftpReport& report);
+                std::string_view message, TftpReport refusal);
+    void report(const TftpReport& ended);
     std::optional<io::UdpSocket> open_socket(const io::UdpRoute& answer, std::string& problem);
     Slot free_slot();
 
@@ -110,8 +110,8 @@ class TftpWorker {
 
     struct Deadline {
         Clock::time_point at;
-        Slot slot;
-        std::uint32_t generation;
+        Slot slot = 0;
+        std::uint32_t generation = 0;
         bool operator>(const Deadline& other) const { return at > other.at; }
     };
     std::priority_queue<Deadline, std::vector<Deadline>, std::greater<>> deadlines_;

@@ -16,12 +16,13 @@ namespace pomona::store {
 
 namespace {
 
-constexpr std::uint32_t kMask = IN_CREATE | IN_DELETE | IN_MODIFY | IN_CLOSE_WRITE | IN_MOVED_FROM |
-                                IN_MOVED_TO | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR;
+constexpr std::uint32_t watched_changes = IN_CREATE | IN_DELETE | IN_MODIFY | IN_CLOSE_WRITE | IN_MOVED_FROM |
+                                          IN_MOVED_TO | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF |
+                                          IN_ONLYDIR;
 
 /// i386/x86_64 is as deep as boot files lie.
-constexpr int kDepth = 2;
-constexpr int kMostFoldersPerImage = 64;
+constexpr int watched_depth = 2;
+constexpr int most_folders_per_image = 64;
 
 /// Other hosts change files there without a word to inotify.
 bool is_network_file_system(const std::string& path) {
@@ -35,13 +36,13 @@ bool is_network_file_system(const std::string& path) {
 }  // namespace
 
 FolderWatch::FolderWatch() : inotify_(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC)) {
-    if (!inotify_.is_open()) {
+    if (!inotify_) {
         blind_spot_ = "inotify is not available: " + std::generic_category().message(errno);
     }
 }
 
 void FolderWatch::add(const std::string& path) {
-    const int watch = ::inotify_add_watch(inotify_.get(), path.c_str(), kMask);
+    const int watch = ::inotify_add_watch(inotify_.get(), path.c_str(), watched_changes);
     if (watch >= 0) {
         wanted_.insert(watch);
     } else if (errno != ENOENT && errno != ENOTDIR && errno != EACCES) {
@@ -62,7 +63,7 @@ void FolderWatch::add_below(const std::string& folder, int depth, int& left) {
 }
 
 void FolderWatch::update(const std::vector<std::string>& roots) {
-    if (!inotify_.is_open()) return;
+    if (!inotify_) return;
     blind_spot_.clear();
     wanted_.clear();
     for (const std::string& root : roots) {
@@ -74,8 +75,8 @@ void FolderWatch::update(const std::vector<std::string>& roots) {
             std::error_code unknown;
             if (at->path().extension() != ".nbi" || !at->is_directory(unknown)) continue;
             add(at->path().string());
-            int left = kMostFoldersPerImage;
-            add_below(at->path().string(), kDepth, left);
+            int left = most_folders_per_image;
+            add_below(at->path().string(), watched_depth, left);
         }
     }
     for (const int watch : watches_) {
@@ -88,7 +89,7 @@ void FolderWatch::update(const std::vector<std::string>& roots) {
 bool FolderWatch::drain() {
     bool changed = false;
     alignas(::inotify_event) std::array<char, 16384> buffer{};
-    while (inotify_.is_open()) {
+    while (inotify_) {
         const ssize_t count = ::read(inotify_.get(), buffer.data(), buffer.size());
         if (count <= 0) break;
         for (std::size_t at = 0; at < static_cast<std::size_t>(count);) {

@@ -2,7 +2,7 @@
 // something changed; what, the next reading finds out.
 #pragma once
 
-#include "store/descriptor.hpp"
+#include "io/descriptor.hpp"
 
 #include <set>
 #include <string>
@@ -30,7 +30,7 @@ class FolderWatch {
     void add(const std::string& path);
     void add_below(const std::string& folder, int depth, int& left);
 
-    Descriptor inotify_;
+    io::Descriptor inotify_;
     std::set<int> watches_;
     std::set<int> wanted_;
     std::string blind_spot_;

@@ -21,15 +21,15 @@ namespace {
 using model::ImageProblem;
 using Severity = model::ImageProblem::Severity;
 
-constexpr std::string_view kSuffix = ".nbi";
+constexpr std::string_view suffix = ".nbi";
 
 /// The search for images that lie too deep looks at no more names than this.
-constexpr int kNestedSearchNames = 2000;
-constexpr int kNestedSearchDepth = 2;
+constexpr int nested_search_names = 2000;
+constexpr int nested_search_depth = 2;
 
 bool ends_with_any_case(std::string_view name) {
-    if (name.size() < kSuffix.size()) return false;
-    return std::ranges::equal(name.substr(name.size() - kSuffix.size()), kSuffix, [](char a, char b) {
+    if (name.size() < suffix.size()) return false;
+    return std::ranges::equal(name.substr(name.size() - suffix.size()), suffix, [](char a, char b) {
         return (a >= 'A' && a <= 'Z' ? static_cast<char>(a - 'A' + 'a') : a) == b;
     });
 }
@@ -75,8 +75,8 @@ class RootReader {
                        "check the disk");
         }
         if (!settings_.only_folder &&
-            root->facts(model::kImageInfoFile).kind == model::FileFacts::Kind::regular) {
-            const bool is_named_well = path_.ends_with(kSuffix);
+            root->facts(model::image_info_file).kind == model::FileFacts::Kind::regular) {
+            const bool is_named_well = path_.ends_with(suffix);
             add(Severity::error, path_,
                 is_named_well ? "the image root is an image folder itself"
                               : "this is an image folder, but its name does not end in .nbi",
@@ -93,7 +93,7 @@ class RootReader {
         }
         for (const FolderEntry& entry : *entries) {
             if (!is_wanted(entry)) continue;
-            if (entry.name.ends_with(kSuffix)) {
+            if (entry.name.ends_with(suffix)) {
                 ++reading_.folders;
                 read_folder(*root, entry);
             } else {
@@ -135,7 +135,7 @@ class RootReader {
     void read_folder(const RootFolder& root, const FolderEntry& entry) {
         const std::string path = path_ + "/" + entry.name;
         if (!entry.is_folder) return explain_no_folder(root, entry.name, path);
-        const std::string plist_name = entry.name + "/" + model::kImageInfoFile;
+        const std::string plist_name = entry.name + "/" + model::image_info_file;
         const model::FileFacts facts = root.facts(plist_name);
         switch (facts.kind) {
             case model::FileFacts::Kind::regular:
@@ -144,7 +144,8 @@ class RootReader {
                 return explain_no_plist(root, entry.name, path);
             case model::FileFacts::Kind::outside:
                 return add(Severity::error, path_ + "/" + plist_name,
-                           "a link leads out of the image root; it is not followed", "copy the file instead");
+                           "a link leads out of the image root; it is not followed",
+                           "copy the file instead, or write a relative link beneath the root");
             case model::FileFacts::Kind::inaccessible:
                 return add(Severity::error, path_ + "/" + plist_name,
                            "the file cannot be read: " + facts.reason,
@@ -154,7 +155,7 @@ class RootReader {
                            "put a property list there");
         }
         // One octet more than allowed, so that a larger file is told from one of the largest size.
-        const auto octets = root.read(plist_name, codec::kLargestPlist + 1);
+        const auto octets = root.read(plist_name, codec::largest_plist + 1);
         if (!octets) {
             return add(Severity::error, path_ + "/" + plist_name,
                        "the file cannot be read: " + octets.error().what, octets.error().remedy);
@@ -194,7 +195,9 @@ class RootReader {
             case model::FileFacts::Kind::outside:
                 return add(Severity::error, path,
                            "the link leads out of the image root, where TFTP does not follow",
-                           "move the folder here, or make the folder it lies in an image root too");
+                           "move the folder here, write a relative link beneath the root, or make the folder "
+                           "it lies in "
+                           "an image root too");
             case model::FileFacts::Kind::inaccessible:
                 return add(Severity::error, path, "the folder cannot be opened: " + facts.reason,
                            "let this server's user read the folder");
@@ -205,14 +208,14 @@ class RootReader {
     }
 
     void explain_no_plist(const RootFolder& root, const std::string& name, const std::string& path) {
-        int names_left = kNestedSearchNames;
-        if (const auto nested = nested_image(root, name, kNestedSearchDepth, names_left)) {
+        int names_left = nested_search_names;
+        if (const auto nested = nested_image(root, name, nested_search_depth, names_left)) {
             return add(Severity::error, path,
-                       std::string("there is no ") + model::kImageInfoFile + ", but the image " + path_ +
+                       std::string("there is no ") + model::image_info_file + ", but the image " + path_ +
                            "/" + *nested + " lies inside",
                        "move that folder up into " + path_);
         }
-        add(Severity::error, path, std::string("there is no ") + model::kImageInfoFile + " in the folder",
+        add(Severity::error, path, std::string("there is no ") + model::image_info_file + " in the folder",
             "write one, or remove the folder");
     }
 
@@ -224,8 +227,8 @@ class RootReader {
                        "rename it");
         }
         if (!entry.is_folder || entry.name.starts_with('.')) return;
-        int names_left = kNestedSearchNames;
-        if (const auto nested = nested_image(root, entry.name, kNestedSearchDepth - 1, names_left)) {
+        int names_left = nested_search_names;
+        if (const auto nested = nested_image(root, entry.name, nested_search_depth - 1, names_left)) {
             add(Severity::warning, path_ + "/" + *nested,
                 "the image lies too deep: only folders directly in " + path_ + " are read",
                 "move it up, or make " + (std::filesystem::path(path_) / *nested).parent_path().string() +
@@ -243,8 +246,8 @@ class RootReader {
             if (!entry.is_folder) continue;
             const std::string below = folder + "/" + entry.name;
             const bool is_image =
-                entry.name.ends_with(kSuffix) &&
-                root.facts(below + "/" + model::kImageInfoFile).kind == model::FileFacts::Kind::regular;
+                entry.name.ends_with(suffix) &&
+                root.facts(below + "/" + model::image_info_file).kind == model::FileFacts::Kind::regular;
             if (is_image) return below;
             if (depth > 1) {
                 if (auto deeper = nested_image(root, below, depth - 1, names_left)) return deeper;

@@ -16,7 +16,7 @@ namespace pomona::store {
 namespace {
 
 /// Between two looks at a busy queue, so that the copy of a disk image does not keep this thread busy too.
-constexpr std::chrono::milliseconds kBreath{20};
+constexpr std::chrono::milliseconds breath{20};
 
 }  // namespace
 
@@ -31,7 +31,7 @@ ImageWatcher::ImageWatcher(ImageFolderSettings settings, base::Snapshot<model::C
       on_reload_(std::move(on_reload)),
       timing_(timing),
       wake_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
-    if (!wake_.is_open()) throw std::system_error(errno, std::generic_category(), "eventfd");
+    if (!wake_) throw std::system_error(errno, std::generic_category(), "eventfd");
     for (const ImageRoot& root : settings_.roots) root_paths_.push_back(root.path);
 }
 
@@ -96,16 +96,16 @@ bool ImageWatcher::wait(Clock::time_point until) {
     if (woken || polled[1].revents == 0) return false;
     const bool changed = watch_.drain();
     // Ends early for stop and reload only.
-    (void)::poll(polled.data(), 1, static_cast<int>(kBreath.count()));
+    (void)::poll(polled.data(), 1, static_cast<int>(breath.count()));
     return changed;
 }
 
 ImageWatcher::RootIdentities ImageWatcher::root_identities() const {
     RootIdentities identities;
     for (const std::string& path : root_paths_) {
-        const Descriptor root(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+        const io::Descriptor root(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
         struct ::stat status{};
-        if (root.is_open() && ::fstat(root.get(), &status) == 0) {
+        if (root && ::fstat(root.get(), &status) == 0) {
             identities.emplace_back(status.st_dev, status.st_ino);
         } else {
             identities.emplace_back(0, 0);

@@ -2,7 +2,7 @@
 // and have been quiet for a while, or when asked, on a thread of its own, and replaces the catalogue whole.
 #pragma once
 
-#include "store/descriptor.hpp"
+#include "io/descriptor.hpp"
 #include "store/folder_watch.hpp"
 #include "store/image_folders.hpp"
 
@@ -87,7 +87,7 @@ class ImageWatcher {
     Timing timing_;
 
     FolderWatch watch_;
-    Descriptor wake_;
+    io::Descriptor wake_;
     std::atomic<bool> requested_ = false;
 
     // Touched by start() before the thread begins, by the thread afterwards.

@@ -1,10 +1,10 @@
 #include "store/root_folder.hpp"
 
+#include "io/file.hpp"
+
 #include <dirent.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -26,8 +26,8 @@ struct CloseFolder {
 }  // namespace
 
 base::Result<RootFolder> RootFolder::open(const std::string& path) {
-    Descriptor root(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (!root.is_open()) {
+    io::Descriptor root(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!root) {
         const int error = errno;
         return base::fail(reason_of(error), path,
                           error == ENOENT ? "create the folder, or correct the setting"
@@ -37,16 +37,8 @@ base::Result<RootFolder> RootFolder::open(const std::string& path) {
 }
 
 int RootFolder::open_beneath(const std::string& path, int flags) const {
-    ::open_how how{};
-    how.flags = static_cast<std::uint64_t>(flags | O_CLOEXEC);
-    how.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
-    // The kernel says EAGAIN when something was renamed while it looked.
-    for (int attempt = 0; attempt < 10; ++attempt) {
-        const long fd = ::syscall(SYS_openat2, root_.get(), path.c_str(), &how, sizeof how);
-        if (fd >= 0) return static_cast<int>(fd);
-        if (errno != EAGAIN && errno != EINTR) return -errno;
-    }
-    return -EAGAIN;
+    io::Descriptor opened = io::open_beneath(root_, path, flags);
+    return opened ? opened.release() : -errno;
 }
 
 base::Result<std::vector<FolderEntry>> RootFolder::entries(const std::string& path) const {
@@ -68,7 +60,7 @@ base::Result<std::vector<FolderEntry>> RootFolder::entries(const std::string& pa
         bool is_folder = entry->d_type == DT_DIR;
         if (entry->d_type == DT_LNK || entry->d_type == DT_UNKNOWN) {
             const std::string below = path == "." ? name : path + "/" + name;
-            is_folder = Descriptor(open_beneath(below, O_PATH | O_DIRECTORY)).is_open();
+            is_folder = static_cast<bool>(io::Descriptor(open_beneath(below, O_PATH | O_DIRECTORY)));
         }
         entries.push_back({.name = name, .is_folder = is_folder});
     }
@@ -86,9 +78,9 @@ model::FileFacts RootFolder::facts(const std::string& path) const {
         facts.kind = Kind::outside;
         return facts;
     }
-    const Descriptor file(fd);
+    const io::Descriptor file(fd);
     struct ::stat status{};
-    if (!file.is_open() || ::fstat(file.get(), &status) != 0) {
+    if (!file || ::fstat(file.get(), &status) != 0) {
         facts.kind = Kind::inaccessible;
         facts.reason = reason_of(fd < 0 ? -fd : errno);
         return facts;
@@ -100,7 +92,7 @@ model::FileFacts RootFolder::facts(const std::string& path) const {
     facts.kind = Kind::regular;
     facts.size = static_cast<std::uint64_t>(status.st_size);
     const int opened = open_beneath(path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
-    const Descriptor reader(opened);
+    const io::Descriptor reader(opened);
     facts.readable = opened >= 0;
     if (opened < 0) facts.reason = reason_of(-opened);
     return facts;
@@ -109,7 +101,7 @@ model::FileFacts RootFolder::facts(const std::string& path) const {
 base::Result<codec::EfiProgram> RootFolder::efi(const std::string& path) const {
     const int fd = open_beneath(path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
     if (fd < 0) return base::fail("the file cannot be read: " + reason_of(-fd), "offset 0");
-    const Descriptor file(fd);
+    const io::Descriptor file(fd);
     struct ::stat status{};
     if (::fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) {
         return base::fail("this is no regular file", "offset 0");
@@ -124,7 +116,7 @@ base::Result<codec::EfiProgram> RootFolder::efi(const std::string& path) const {
 base::Result<std::vector<std::uint8_t>> RootFolder::read(const std::string& path, std::size_t limit) const {
     const int fd = open_beneath(path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
     if (fd < 0) return base::fail(reason_of(-fd), path, "let this server's user read the file");
-    const Descriptor file(fd);
+    const io::Descriptor file(fd);
     struct ::stat status{};
     if (::fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) {
         return base::fail("this is no regular file", path, "put a file there");

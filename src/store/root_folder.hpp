@@ -2,7 +2,7 @@
 // links, no devices. So nothing is published that a server then refuses to send.
 #pragma once
 
-#include "store/descriptor.hpp"
+#include "io/descriptor.hpp"
 
 #include <pomona/base/error.hpp>
 #include <pomona/codec/efi.hpp>
@@ -38,12 +38,12 @@ class RootFolder {
                                                                std::size_t limit) const;
 
   private:
-    explicit RootFolder(Descriptor root) : root_(std::move(root)) {}
+    explicit RootFolder(io::Descriptor root) : root_(std::move(root)) {}
 
     /// -errno when it fails.
     [[nodiscard]] int open_beneath(const std::string& path, int flags) const;
 
-    Descriptor root_;
+    io::Descriptor root_;
 };
 
 }  // namespace pomona::store

@@ -135,12 +135,14 @@ def measure(lab, build, command, cell, args):
         load.append("--once")
     for i in range(16):
         load += ["--source", f"10.77.0.{10 + i}"]
-    done = subprocess.run(["ip", "netns", "exec", lab.client, *load], check=True, capture_output=True, text=True,
-                          timeout=args.seconds + 30, preexec_fn=lambda: os.nice(args.nice))
-    result = json.loads(done.stdout)
-    result["server_cpu"] = lab.cpu() - before
-    result["died"] = process.poll() is not None
-    lab.stop(process)
+    try:
+        done = subprocess.run(["ip", "netns", "exec", lab.client, *load], check=True, capture_output=True, text=True,
+                              timeout=args.seconds + 30, preexec_fn=lambda: os.nice(args.nice))
+        result = json.loads(done.stdout)
+        result["server_cpu"] = lab.cpu() - before
+        result["died"] = process.poll() is not None
+    finally:
+        lab.stop(process)
     gigabytes = result["bytes"] / 1e9
     result["cpu_per_gb"] = result["server_cpu"] / gigabytes if gigabytes else None
     return result
@@ -191,6 +193,8 @@ def main():
     parser.add_argument("--json", type=pathlib.Path)
     parser.add_argument("--markdown", type=pathlib.Path)
     args = parser.parse_args()
+    # Ended from outside, the namespaces and servers go away all the same.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     build = args.build.resolve()
     names = args.servers.split(",")
     rows = []

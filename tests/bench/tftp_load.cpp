@@ -288,7 +288,10 @@ void Client::receive(Clock::time_point now) {
     for (int i = 0; i < count && fd_ >= 0; ++i) {
         const auto at = static_cast<std::size_t>(i);
         if (!connected_) {
-            // Our server and floor keep the address asked; only the port is new.
+            // Only an OACK or an ERROR can be the first packet. A repeated last block belongs to whoever had
+            // this port before.
+            const auto* const first = static_cast<const std::uint8_t*>(load_.parts[at].iov_base);
+            if (load_.messages[at].msg_len < 2 || first[1] < 5) continue;
             to_ = load_.names[at];
             connected_ = ::connect(fd_, reinterpret_cast<const sockaddr*>(&to_), sizeof to_) == 0;
         }

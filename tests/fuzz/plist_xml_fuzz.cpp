@@ -11,7 +11,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (!first) return 0;
     const std::string written = codec::write_xml_plist(*first);
     // Indentation may carry a file near the limit beyond it.
-    if (written.size() > codec::kLargestPlist) return 0;
+    if (written.size() > codec::largest_plist) return 0;
     const auto second = codec::parse_xml_plist(base::as_bytes(written));
     fuzz::require(second.has_value(), "what was written can be read");
     fuzz::require(*second == *first, "written and read again, the value is the same");

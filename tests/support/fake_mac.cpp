@@ -31,6 +31,7 @@ std::vector<std::uint8_t> BsdpMessage::payload() const {
     std::vector<std::uint8_t> room(1500);
     codec::DhcpWriter writer(room, header, sname, "");
     if (dhcp_type != 0) writer.option_u8(codec::Option::message_type, dhcp_type);
+    if (overload != 0) writer.option_u8(codec::Option::overload, overload);
     if (!parameter_request_list.empty()) {
         writer.option(codec::Option::parameter_request_list, parameter_request_list);
     }
@@ -155,6 +156,9 @@ std::optional<ReadAnswer> read_answer(const std::vector<std::uint8_t>& payload) 
     answer.dhcp_type = *type;
     answer.server_identifier = *server;
     answer.bsdp = *std::move(bsdp);
+    answer.machine_name = answer.bsdp.machine_name;
+    answer.shadow_mount_path = answer.bsdp.shadow_mount_path;
+    answer.bsdp.machine_name = answer.bsdp.shadow_mount_path = answer.bsdp.shadow_file_path = {};
     if (const auto root = view->option(codec::Option::root_path)) answer.root_path = base::as_text(*root);
     if (answer.bsdp.image_list) {
         const auto images = codec::parse_image_list(*answer.bsdp.image_list);

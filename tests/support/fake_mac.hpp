@@ -24,6 +24,8 @@ namespace pomona::tests {
 struct BsdpMessage {
     codec::BootpHeader header;
     std::string sname;
+    /// Value of option 52; 0 leaves it out.
+    std::uint8_t overload = 0;
     std::uint8_t dhcp_type = 8;
     std::string vendor_class = "AAPLBSDPC/i386/iMac12,1";
     std::vector<std::uint8_t> vendor_options;
@@ -74,7 +76,10 @@ struct ReadAnswer {
     std::uint8_t dhcp_type = 0;
     base::Ipv4Address server_identifier;
     std::string root_path;
+    /// Its texts are empty: they would point into the payload.
     codec::BsdpOptions bsdp;
+    std::string machine_name;
+    std::string shadow_mount_path;
     std::vector<std::pair<base::BootImageId, std::string>> images;
     std::vector<std::uint8_t> option_order;
 };

@@ -21,6 +21,9 @@ inline void write_file(const std::filesystem::path& path, const std::vector<std:
     write_file(path, base::as_text(content));
 }
 
+/// Makes an image the default, as `more` of plist_text().
+inline constexpr std::string_view default_key = "<key>IsDefault</key><true/>";
+
 /// NBImageInfo.plist of a small image for Intel Macs; `more` is put in front of the usual keys.
 inline std::string plist_text(std::string_view name, int index, std::string_view more = {}) {
     return "<plist version=\"1.0\"><dict>" + std::string(more) + "<key>Name</key><string>" +

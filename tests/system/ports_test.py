@@ -92,6 +92,15 @@ class StartTest(daemon.ServerTestCase):
                 self.assertIn(words, said)
                 self.assertNotIn("serving", said)
 
+    def test_a_root_that_goes_while_serving_is_no_reason_to_end(self):
+        server = self.serve()
+        mac = virtual_mac.new(self.lab, self.lan)
+        aside = self.lab.path("aside")
+        server.images.path.rename(aside)
+        server.process.wait_for("image-problem.*images")
+        aside.rename(server.images.path)
+        lab.eventually(lambda: mac.answers(mac.list_request(), seconds=0.3, enough=1), "the images to come back", 20)
+
 
 if __name__ == "__main__":
     lab.main()

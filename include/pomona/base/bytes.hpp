@@ -30,7 +30,8 @@ class ByteReader {
     explicit ByteReader(Bytes bytes) : bytes_(bytes) {}
 
     [[nodiscard]] bool ok() const { return ok_; }
-    [[nodiscard]] std::size_t remaining() const { return bytes_.size() - position_; }
+    /// Octets left to read; none once it failed, so that a loop over them ends.
+    [[nodiscard]] std::size_t remaining() const { return ok_ ? bytes_.size() - position_ : 0; }
     [[nodiscard]] std::size_t position() const { return position_; }
 
     std::uint8_t u8() {
@@ -43,7 +44,7 @@ class ByteReader {
 
     /// The next `count` octets as a view into the buffer; empty (and failed) if there are fewer.
     Bytes bytes(std::size_t count) {
-        if (!ok_ || count > remaining()) {
+        if (count > remaining()) {
             ok_ = false;
             return {};
         }

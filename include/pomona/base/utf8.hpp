@@ -16,6 +16,14 @@ namespace pomona::base {
     return valid_utf8_prefix(text) == text.size();
 }
 
+struct Utf8Character {
+    std::size_t length = 0;  ///< octets it takes; 0 if there is no valid character
+    char32_t value = 0;
+};
+
+/// The character at the start of `text`.
+[[nodiscard]] Utf8Character first_utf8_character(std::string_view text);
+
 /// At most `limit` octets of a valid text, cut between two characters.
 [[nodiscard]] std::string_view cut_utf8(std::string_view text, std::size_t limit);
 

@@ -75,12 +75,12 @@ struct PlistEntry {
     friend bool operator==(const PlistEntry& a, const PlistEntry& b) = default;
 };
 
-inline constexpr std::size_t kLargestPlist = std::size_t{1} << 20U;
+inline constexpr std::size_t largest_plist = std::size_t{1} << 20U;
 /// Dictionaries and arrays inside one another; the outermost counts.
-inline constexpr std::size_t kDeepestPlist = 16;
+inline constexpr std::size_t deepest_plist = 16;
 /// A binary list may refer to one object many times; each time counts.
-inline constexpr std::size_t kMostPlistValues = 100'000;
-inline constexpr std::size_t kMostPlistOctets = std::size_t{4} << 20U;
+inline constexpr std::size_t most_plist_values = 100'000;
+inline constexpr std::size_t most_plist_octets = std::size_t{4} << 20U;
 
 /// Either form, told apart by the first octets. Error::where is "line 12, Architectures" or "offset 64,
 /// Name".

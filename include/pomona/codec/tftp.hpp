@@ -14,18 +14,18 @@
 namespace pomona::codec {
 
 enum class TftpErrorCode : std::uint16_t {
-    Undefined = 0,
-    FileNotFound = 1,
-    AccessViolation = 2,
-    DiskFull = 3,
-    IllegalOperation = 4,
-    UnknownTransferId = 5,
-    FileExists = 6,
-    NoSuchUser = 7,
-    OptionRefused = 8,
+    undefined = 0,
+    file_not_found = 1,
+    access_violation = 2,
+    disk_full = 3,
+    illegal_operation = 4,
+    unknown_transfer_id = 5,
+    file_exists = 6,
+    no_such_user = 7,
+    option_refused = 8,
 };
 
-enum class TftpMode : std::uint8_t { Octet, Netascii };
+enum class TftpMode : std::uint8_t { octet, netascii };
 
 constexpr std::uint16_t tftp_default_blksize = 512;
 constexpr std::uint16_t tftp_min_blksize = 8;
@@ -48,7 +48,7 @@ struct TftpOptions {
 struct TftpRequest {
     bool write = false;
     std::string_view path;
-    TftpMode mode = TftpMode::Octet;
+    TftpMode mode = TftpMode::octet;
     TftpOptions options;
 
     friend bool operator==(const TftpRequest&, const TftpRequest&) = default;
@@ -83,12 +83,12 @@ using TftpPacket = std::variant<TftpRequest, TftpData, TftpAck, TftpError, TftpO
 /// behind ACK and zeros behind the last option (some firmware pads) are no error.
 [[nodiscard]] base::Result<TftpPacket> parse_tftp(base::Bytes packet);
 
-void write_tftp(base::ByteWriter& to, const TftpRequest& request);
-void write_tftp(base::ByteWriter& to, const TftpData& data);
-void write_tftp(base::ByteWriter& to, TftpAck ack);
+void write_tftp(base::ByteWriter& to, const TftpRequest& packet);
+void write_tftp(base::ByteWriter& to, const TftpData& packet);
+void write_tftp(base::ByteWriter& to, TftpAck packet);
 /// The message is always NUL-terminated: GRUB and PXE firmware show it as it is.
-void write_tftp(base::ByteWriter& to, const TftpError& error);
-void write_tftp(base::ByteWriter& to, const TftpOack& oack);
+void write_tftp(base::ByteWriter& to, const TftpError& packet);
+void write_tftp(base::ByteWriter& to, const TftpOack& packet);
 
 /// The four octets before a payload that is already in place; `to` has room for tftp_data_header_size octets.
 inline void put_tftp_data_header(std::uint8_t* to, std::uint16_t block) {

@@ -19,8 +19,8 @@
 namespace pomona::model {
 
 /// Longer names do not fit into the smallest list answer.
-inline constexpr std::size_t kLongestImageName = 229;
-inline constexpr const char* kImageInfoFile = "NBImageInfo.plist";
+inline constexpr std::size_t longest_image_name = 229;
+inline constexpr const char* image_info_file = "NBImageInfo.plist";
 
 /// Where the folder lies and how it is to be read.
 struct ImageFolder {
@@ -34,7 +34,7 @@ struct ImageFolder {
     bool honour_disabled_list = false;
 
     [[nodiscard]] std::string path() const { return share_path + "/" + folder; }
-    [[nodiscard]] std::string plist_path() const { return path() + "/" + kImageInfoFile; }
+    [[nodiscard]] std::string plist_path() const { return path() + "/" + image_info_file; }
 };
 
 /// What is known about one file below the image folder.

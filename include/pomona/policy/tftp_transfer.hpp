@@ -23,13 +23,13 @@ struct TftpTiming {
 /// What the caller has to do next. Blocks count from 1 without wrapping; the wire carries the low 16 bits.
 struct TftpStep {
     enum class Kind : std::uint8_t {
-        Wait,        ///< nothing; look at deadline()
-        SendOack,    ///< the option acknowledgement, first time or again
-        SendBlocks,  ///< `count` blocks from `first` on; the list may end earlier, see ends_with()
-        Done,        ///< the last block was acknowledged
-        GiveUp,      ///< the client is silent
+        wait,         ///< nothing; look at deadline()
+        send_oack,    ///< the option acknowledgement, first time or again
+        send_blocks,  ///< `count` blocks from `first` on; the list may end earlier, see ends_with()
+        done,         ///< the last block was acknowledged
+        give_up,      ///< the client is silent
     };
-    Kind kind = Kind::Wait;
+    Kind kind = Kind::wait;
     std::uint64_t first = 0;
     std::uint32_t count = 0;
 

@@ -132,7 +132,7 @@ TEST_P(BsdpListAnswerDropped, SaysWhy) {
 }
 INSTANTIATE_TEST_SUITE_P(
     Cases, BsdpListAnswerDropped,
-    testing::Values(
+    testing::ValuesIn(std::vector<Case>{
         Case{"plain_dhcp", [](AnswerParts& p) { p.vendor_class.clear(); }, "no class AAPLBSDPC"},
         Case{"plain_dhcp_of_another_class",
              [](AnswerParts& p) { p.vendor_class = tlv(60, octets("PXEClient")); }, "no class AAPLBSDPC"},
@@ -150,7 +150,7 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"broken_list",
              [](AnswerParts& p) { p.vendor = tlv(43, {1, 1, 1, 9, 6, 0x81, 0, 0x10, 1, 9, 65}); },
              "a name runs past the end"},
-        Case{"broken_options", [](AnswerParts& p) { p.vendor = {43, 200, 1}; }, "options cannot be read"}),
+        Case{"broken_options", [](AnswerParts& p) { p.vendor = {43, 200, 1}; }, "options cannot be read"}}),
     [](const auto& test) { return test.param.name; });
 
 class BsdpListAnswerOdd : public testing::TestWithParam<Case> {};
@@ -164,7 +164,7 @@ TEST_P(BsdpListAnswerOdd, IsToldAbout) {
 }
 INSTANTIATE_TEST_SUITE_P(
     Cases, BsdpListAnswerOdd,
-    testing::Values(
+    testing::ValuesIn(std::vector<Case>{
         Case{"no_priority",
              [](AnswerParts& p) {
                  p.vendor =
@@ -190,7 +190,7 @@ INSTANTIATE_TEST_SUITE_P(
              "choice 0x81001003 is not in its list"},
         Case{"id_0",
              [](AnswerParts& p) { p.vendor = join({p.vendor, tlv(43, AnswerParts::list("zero", 0))}); },
-             "have the id 0"}),
+             "have the id 0"}}),
     [](const auto& test) { return test.param.name; });
 
 TEST(BsdpListAnswer, IsForeignWhenMeantForSomebodyElse) {

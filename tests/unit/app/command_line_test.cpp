@@ -156,7 +156,7 @@ TEST_P(BadCommandLine, IsOneLine) {
 
 INSTANTIATE_TEST_SUITE_P(
     Cases, BadCommandLine,
-    testing::Values(
+    testing::ValuesIn(std::vector<Bad>{
         Bad{"Nothing", {}, "no subcommand was given; 'pomona --help' shows what there is"},
         Bad{"Misspelt", {"sreve"}, "there is no subcommand 'sreve'; did you mean serve?"},
         Bad{"Unknown", {"xyzzyx"}, "there is no subcommand 'xyzzyx'; 'pomona --help' shows what there is"},
@@ -219,7 +219,7 @@ INSTANTIATE_TEST_SUITE_P(
             "flag --reply-port: '0' is no port; use a number from 1 to 65535"},
         Bad{"ProbeTimeout",
             {"probe", "--interface=e", "--timeout=601"},
-            "flag --timeout: '601' is no time to wait; use a number of seconds from 1 to 600"}),
+            "flag --timeout: '601' is no time to wait; use a number of seconds from 1 to 600"}}),
     [](const auto& tested) { return tested.param.name; });
 
 }  // namespace

@@ -43,8 +43,9 @@ TEST_P(Arguments, AreRead) {
 
 INSTANTIATE_TEST_SUITE_P(
     Cases, Arguments,
-    testing::Values(
-        Case{"None", {}, ""}, Case{"NextWord", {"--select", "default"}, "select=[default]"},
+    testing::ValuesIn(std::vector<Case>{
+        Case{"None", {}, ""},
+        Case{"NextWord", {"--select", "default"}, "select=[default]"},
         Case{"EqualsSign", {"--select=default"}, "select=[default]"},
         Case{"EqualsSignInValue", {"--select=a=b"}, "select=[a=b]"},
         Case{"EmptyAfterEqualsSign", {"--select="}, "select=[]"},
@@ -76,7 +77,7 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"ShortFlag",
              {"-j"},
              "error: '-j': there is no such flag; flags begin with two dashes; see --help"},
-        Case{"SingleDash", {"-"}, "(-)"}),
+        Case{"SingleDash", {"-"}, "(-)"}}),
     [](const auto& tested) { return tested.param.name; });
 
 TEST(DidYouMean, OffersTheClosestName) {

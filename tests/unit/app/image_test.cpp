@@ -16,11 +16,10 @@ namespace {
 using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
+using tests::default_key;
 using tests::TemporaryFolder;
 using tests::write_file;
 using tests::write_image;
-
-constexpr std::string_view kDefault = "<key>IsDefault</key><true/>";
 
 store::ImageFolderSettings settings_for(const TemporaryFolder& root) {
     store::ImageFolderSettings settings;
@@ -50,7 +49,7 @@ Output check(const store::ImageFolderSettings& settings, const std::optional<std
 TEST(ImageList, TellsWhatIsPublishedToWhom) {
     const TemporaryFolder root;
     write_image(root / "a.nbi", "GRUB 2", 4097,
-                std::string(kDefault) +
+                std::string(default_key) +
                     "<key>EnabledSystemIdentifiers</key><array><string>iMac12,1</string></array>"
                     "<key>DisabledMACAddresses</key><array><string>0:1:2:3:4:5</string></array>");
     write_file(root / "a.nbi/i386/booter", tests::universal_efi_program());
@@ -91,7 +90,7 @@ TEST(ImageList, ShowsProblemsTooAndFailsForErrors) {
 
 TEST(ImageList, Json) {
     const TemporaryFolder root;
-    write_image(root / "a.nbi", "GRUB 2", 4097, kDefault);
+    write_image(root / "a.nbi", "GRUB 2", 4097, default_key);
     write_image(root / "b\xff.nbi", "B", 2);
     write_file(root / "c.nbi/x", "x");
     const Output run = list(settings_for(root), true);
@@ -146,7 +145,7 @@ TEST(ImageList, JsonTellsTheRoot) {
 
 TEST(ImageCheck, PutsProblemsFirstAndCounts) {
     const TemporaryFolder root;
-    write_image(root / "a.nbi", "A", 1, kDefault);
+    write_image(root / "a.nbi", "A", 1, default_key);
     write_image(root / "b.nbi", "B", 2, "<key>FilterOnly</key><integer>0</integer>");
     write_file(root / "c.nbi/x", "x");
     const Output run = check(settings_for(root), std::nullopt);
@@ -177,7 +176,7 @@ TEST(ImageCheck, LooksAtOneImageAlone) {
 
 TEST(ImageCheck, LooksAtAnotherRoot) {
     const TemporaryFolder root;
-    write_image(root / "a.nbi", "A", 1, kDefault);
+    write_image(root / "a.nbi", "A", 1, default_key);
     const TemporaryFolder elsewhere;
     store::ImageFolderSettings settings = settings_for(elsewhere);
     settings.external_tftp_root = elsewhere.path();

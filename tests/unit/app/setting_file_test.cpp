@@ -7,6 +7,7 @@
 
 #include <filesystem>
 #include <string>
+#include <vector>
 
 namespace pomona::app {
 namespace {
@@ -38,7 +39,7 @@ TEST_P(SettingsText, IsRead) {
 
 INSTANTIATE_TEST_SUITE_P(
     Cases, SettingsText,
-    testing::Values(
+    testing::ValuesIn(std::vector<Case>{
         Case{"Empty", "", ""}, Case{"Simple", "tftp-port = 69\n", "tftp-port=[69]@1"},
         Case{"NoNewlineAtTheEnd", "tftp-port=69", "tftp-port=[69]@1"},
         Case{"BlanksAndTabs", "\t tftp-port\t=  69 \t\n", "tftp-port=[69]@1"},
@@ -57,7 +58,7 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"OpenQuote", "a = \"x",
              "error: FILE line 1: the closing quote is missing; end the value with \""},
         Case{"TextBehindQuote", "a = \"x\" y",
-             "error: FILE line 1: there is text after the closing quote; put the whole value in quotes"}),
+             "error: FILE line 1: there is text after the closing quote; put the whole value in quotes"}}),
     [](const auto& tested) { return tested.param.name; });
 
 TEST(SettingFiles, DropInsFollowInTheOrderOfTheirNames) {

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <set>
 #include <string>
+#include <vector>
 
 namespace pomona::app {
 namespace {
@@ -125,7 +126,7 @@ TEST_P(BadValues, AreRefusedWithARemedy) {
 
 INSTANTIATE_TEST_SUITE_P(
     Cases, BadValues,
-    testing::Values(
+    testing::ValuesIn(std::vector<BadValue>{
         BadValue{"PortZero", "tftp-port", "0", "'0' is not a number from 1 to 65535; use one"},
         BadValue{"PortTooHigh", "tftp-port", "65536", "'65536' is not a number from 1 to 65535; use one"},
         BadValue{"PortHuge", "tftp-port", "99999999999999999999",
@@ -177,7 +178,7 @@ INSTANTIATE_TEST_SUITE_P(
         BadValue{"Prefix", "machine-name-prefix", "a b",
                  "'a b' cannot begin the name of a machine; use at most 48 letters, digits and '-'"},
         BadValue{"SocketPath", "control-socket", "/" + std::string(107, 'x'),
-                 "a socket's path may have 107 bytes, this one has 108; use a shorter path"}),
+                 "a socket's path may have 107 bytes, this one has 108; use a shorter path"}}),
     [](const auto& tested) { return tested.param.name; });
 
 TEST(SettingTable, TruthHasEightSpellings) {

@@ -202,7 +202,7 @@ TEST_P(Clashes, AreNamed) {
 
 INSTANTIATE_TEST_SUITE_P(
     Cases, Clashes,
-    testing::Values(
+    testing::ValuesIn(std::vector<Clash>{
         Clash{"ExternalWithRoot", {{"tftp", "external", ""}, {"tftp-root", "/srv/tftp", ""}}, "no error"},
         Clash{"ExternalWithoutRoot",
               {{"tftp", "external", ""}},
@@ -239,7 +239,7 @@ INSTANTIATE_TEST_SUITE_P(
               {{"allow-mac", "40:6c:8f:37:95:27", ""}, {"deny-mac", "406c8f379527", ""}},
               "deny-mac (flag --deny-mac): 40:6c:8f:37:95:27 is also in allow-mac (flag --allow-mac); remove "
               "it from "
-              "one of the lists"}),
+              "one of the lists"}}),
     [](const auto& tested) { return tested.param.name; });
 
 }  // namespace

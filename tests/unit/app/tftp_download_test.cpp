@@ -39,8 +39,8 @@ class TftpDownloadTest : public testing::Test {
 
 TEST_F(TftpDownloadTest, AsksForOptions) {
     EXPECT_EQ(make().request(), join({be16(1), zero_ended("nbi/grub"), zero_ended("octet"),
-                                      zero_ended("blksize"), zero_ended("1456"), zero_ended("tsize"),
-                                      zero_ended("0"), zero_ended("windowsize"), zero_ended("16")}));
+                                      zero_ended("tsize"), zero_ended("0"), zero_ended("blksize"),
+                                      zero_ended("1456"), zero_ended("windowsize"), zero_ended("16")}));
     const Payload plain = make({.windowsize = 1}).request();
     EXPECT_THAT(std::string(base::as_text(plain)), testing::Not(HasSubstr("windowsize")));
 }
@@ -168,15 +168,16 @@ TEST_P(TftpDownloadFails, WithAReason) {
 }
 INSTANTIATE_TEST_SUITE_P(
     Cases, TftpDownloadFails,
-    testing::Values(Refusal{"error", join({be16(5), be16(1), zero_ended("File \x1b not found")}),
-                            "error 1 \"File ? not found\"", 0},
-                    Refusal{"error_without_text", join({be16(5), be16(2)}), "error 2 \"\"", 0},
-                    Refusal{"blksize_too_large", oack({{"blksize", "1457"}}), "block size of 1457", 8},
-                    Refusal{"blksize_too_small", oack({{"blksize", "7"}}), "block size of 7", 8},
-                    Refusal{"window_too_large", oack({{"windowsize", "5"}}), "window of 5", 8},
-                    Refusal{"window_zero", oack({{"windowsize", "0"}}), "window of 0", 8},
-                    Refusal{"no_number", oack({{"tsize", "12x"}}), "tsize \"12x\"", 8},
-                    Refusal{"too_long", join({be16(3), be16(1), Payload(600, 0)}), "longer than agreed", 4}),
+    testing::ValuesIn(std::vector<Refusal>{
+        Refusal{"error", join({be16(5), be16(1), zero_ended("File \x1b not found")}),
+                "error 1 \"File ? not found\"", 0},
+        Refusal{"error_without_text", join({be16(5), be16(2)}), "error 2 \"\"", 0},
+        Refusal{"blksize_too_large", oack({{"blksize", "1457"}}), "block size of \"1457\" where 1456", 8},
+        Refusal{"blksize_too_small", oack({{"blksize", "7"}}), "block size of \"7\"", 8},
+        Refusal{"window_too_large", oack({{"windowsize", "5"}}), "window of \"5\" where 4", 8},
+        Refusal{"window_zero", oack({{"windowsize", "0"}}), "window of \"0\"", 8},
+        Refusal{"no_number", oack({{"tsize", "12x"}}), "file size of \"12x\"", 8},
+        Refusal{"too_long", join({be16(3), be16(1), Payload(600, 0)}), "longer than agreed", 4}}),
     [](const auto& test) { return test.param.name; });
 
 TEST_F(TftpDownloadTest, AWrongSizeIsAFailure) {

@@ -28,6 +28,19 @@ TEST(ByteReader, StaysFailedOnceItRanShort) {
     EXPECT_EQ(reader.array<2>(), (std::array<std::uint8_t, 2>{}));
 }
 
+TEST(ByteReader, HasNothingLeftOnceItFailed) {
+    const std::array<std::uint8_t, 5> octets{1, 2, 3, 4, 5};
+    ByteReader reader(octets);
+    int rounds = 0;
+    while (reader.remaining() > 0 && rounds < 10) {
+        reader.u16();
+        ++rounds;
+    }
+    EXPECT_EQ(rounds, 3) << "the third number is cut off, and the loop ends there";
+    EXPECT_EQ(reader.remaining(), 0U);
+    EXPECT_FALSE(reader.ok());
+}
+
 TEST(ByteReader, HugeCountsDoNotWrap) {
     const std::array<std::uint8_t, 3> octets{1, 2, 3};
     ByteReader reader(octets);

@@ -32,10 +32,24 @@ TEST(Utf8, CutsBetweenCharacters) {
     EXPECT_EQ(cut_utf8("abc", 0), "");
 }
 
-TEST(Utf8, WritesEachLength) {
+TEST(Utf8, HasNoFirstCharacterWhereNoneIs) {
+    for (const char* text : {"", "\x80", "\xc3", "\xed\xa0\x80", "\xff"}) {
+        EXPECT_EQ(first_utf8_character(text).length, 0U) << text;
+    }
+}
+
+TEST(Utf8, WritesAndReadsEachLength) {
     std::string text;
     for (const char32_t character : {U'a', U'\u00e9', U'\u20ac', U'\U0001f600'}) append_utf8(text, character);
     EXPECT_EQ(text, "a\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80");
+
+    std::string_view rest = text;
+    for (const char32_t character : {U'a', U'\u00e9', U'\u20ac', U'\U0001f600'}) {
+        const Utf8Character first = first_utf8_character(rest);
+        EXPECT_EQ(first.value, character);
+        rest.remove_prefix(first.length);
+    }
+    EXPECT_TRUE(rest.empty());
     EXPECT_FALSE(is_unicode_scalar(0xd800));
     EXPECT_FALSE(is_unicode_scalar(0x110000));
     EXPECT_TRUE(is_unicode_scalar(0x10ffff));

@@ -5,6 +5,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <vector>
+
 namespace pomona::codec {
 namespace {
 
@@ -93,36 +95,37 @@ TEST_P(EfiRefuses, WithPlaceAndRemedy) {
     EXPECT_NE(program.error().remedy, "");
 }
 
-constexpr std::size_t kPe = 0x80;
+constexpr std::size_t pe = 0x80;
 
 INSTANTIATE_TEST_SUITE_P(
     Table, EfiRefuses,
-    testing::Values(RefusedCase{"empty", {}, "empty"}, RefusedCase{"one_octet", {'M'}, "no EFI program"},
-                    RefusedCase{"an_elf_program", {0x7f, 'E', 'L', 'F', 0, 0, 0, 0}, "no EFI program"},
-                    RefusedCase{"mz_alone", {'M', 'Z'}, "no PE header"},
-                    RefusedCase{"pe_header_far_away", plain(0x3c, 0xffffffff, 4), "no PE header"},
-                    RefusedCase{"no_pe_signature", plain(kPe, 0, 4), "no PE header"},
-                    RefusedCase{"arm", plain(kPe + 4, 0xaa64, 2), "another processor"},
-                    RefusedCase{"short_optional_header", plain(kPe + 20, 10, 2), "optional header"},
-                    RefusedCase{"optional_header_of_the_other_width", plain(kPe + 24, 0x10b, 2),
-                                "does not fit"},
-                    RefusedCase{"a_windows_program", plain(kPe + 24 + 68, 3, 2), "not made for EFI"},
-                    RefusedCase{"too_many_sections", plain(kPe + 6, 1000, 2), "many sections"},
-                    RefusedCase{"section_table_cut_off", plain(kPe + 6, 96, 2), "section"},
-                    RefusedCase{"file_cut_off", cut(efi_program(EfiMachine::x64), 1023), "section 1"},
-                    RefusedCase{"no_slices", container(4, 0, 4), "number of slices"},
-                    RefusedCase{"huge_count_of_slices", container(4, 0xffffffff, 4), "number of slices"},
-                    RefusedCase{"count_cut_off", cut(universal_efi_program(), 6), "number of slices"},
-                    RefusedCase{"slice_header_cut_off", cut(universal_efi_program(), 30), "slice 1"},
-                    RefusedCase{"slice_cut_off", cut(universal_efi_program(), 9000), "slice 2"},
-                    RefusedCase{"slice_out_of_range", container(36, 0xfffffff0, 4), "slice 2"},
-                    RefusedCase{"empty_slice", container(40, 0, 4), "slice 2"},
-                    RefusedCase{"slice_over_the_headers", container(16, 16, 4), "overlaps"},
-                    RefusedCase{"slices_over_each_other", container(36, 4097, 4), "overlaps"},
-                    RefusedCase{"slice_without_program", container(4096, 0, 2), "no EFI program"},
-                    RefusedCase{"slice_of_the_other_machine", container(8, 0x01000007, 4),
-                                "another processor than it says"},
-                    RefusedCase{"nothing_for_us", changed(container(8, 1, 4), 28, 2, 4), "no program"}),
+    testing::ValuesIn(std::vector<RefusedCase>{
+        RefusedCase{"empty", {}, "empty"},
+        RefusedCase{"one_octet", {'M'}, "no EFI program"},
+        RefusedCase{"an_elf_program", {0x7f, 'E', 'L', 'F', 0, 0, 0, 0}, "no EFI program"},
+        RefusedCase{"mz_alone", {'M', 'Z'}, "no PE header"},
+        RefusedCase{"pe_header_far_away", plain(0x3c, 0xffffffff, 4), "no PE header"},
+        RefusedCase{"no_pe_signature", plain(pe, 0, 4), "no PE header"},
+        RefusedCase{"arm", plain(pe + 4, 0xaa64, 2), "another processor"},
+        RefusedCase{"short_optional_header", plain(pe + 20, 10, 2), "optional header"},
+        RefusedCase{"optional_header_of_the_other_width", plain(pe + 24, 0x10b, 2), "does not fit"},
+        RefusedCase{"a_windows_program", plain(pe + 24 + 68, 3, 2), "not made for EFI"},
+        RefusedCase{"too_many_sections", plain(pe + 6, 1000, 2), "many sections"},
+        RefusedCase{"section_table_cut_off", plain(pe + 6, 96, 2), "section"},
+        RefusedCase{"file_cut_off", cut(efi_program(EfiMachine::x64), 1023), "section 1"},
+        RefusedCase{"no_slices", container(4, 0, 4), "number of slices"},
+        RefusedCase{"huge_count_of_slices", container(4, 0xffffffff, 4), "number of slices"},
+        RefusedCase{"count_cut_off", cut(universal_efi_program(), 6), "number of slices"},
+        RefusedCase{"slice_header_cut_off", cut(universal_efi_program(), 30), "slice 1"},
+        RefusedCase{"slice_cut_off", cut(universal_efi_program(), 9000), "slice 2"},
+        RefusedCase{"slice_out_of_range", container(36, 0xfffffff0, 4), "slice 2"},
+        RefusedCase{"empty_slice", container(40, 0, 4), "slice 2"},
+        RefusedCase{"slice_over_the_headers", container(16, 16, 4), "overlaps"},
+        RefusedCase{"slices_over_each_other", container(36, 4097, 4), "overlaps"},
+        RefusedCase{"slice_without_program", container(4096, 0, 2), "no EFI program"},
+        RefusedCase{"slice_of_the_other_machine", container(8, 0x01000007, 4),
+                    "another processor than it says"},
+        RefusedCase{"nothing_for_us", changed(container(8, 1, 4), 28, 2, 4), "no program"}}),
     [](const auto& test) { return test.param.name; });
 
 TEST(Efi, RefusesTwoSlicesOfOneMachine) {

@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <string>
+#include <vector>
 
 namespace pomona::codec {
 namespace {
@@ -152,7 +153,7 @@ TEST_P(PlistBinaryRefuses, WithPlaceAndRemedy) {
 
 INSTANTIATE_TEST_SUITE_P(
     Table, PlistBinaryRefuses,
-    testing::Values(
+    testing::ValuesIn(std::vector<RefusedCase>{
         RefusedCase{"header_alone", cut(alone({0x09}), 8), "too short"},
         RefusedCase{"cut_off", cut(alone({0x09}), 30), "too short"},
         RefusedCase{"other_version",
@@ -197,7 +198,7 @@ INSTANTIATE_TEST_SUITE_P(
         RefusedCase{"number_as_key", number_as_key(), "no text"},
         RefusedCase{"too_deep", deep(17), "nested deeper"},
         RefusedCase{"unfolds_to_many_values", exploding(15), "unfolds"},
-        RefusedCase{"unfolds_to_many_octets", exploding_texts(), "unfolds"}),
+        RefusedCase{"unfolds_to_many_octets", exploding_texts(), "unfolds"}}),
     [](const auto& test) { return test.param.name; });
 
 TEST(PlistBinary, AcceptsTheLimits) {

@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <string>
+#include <vector>
 
 namespace pomona::codec {
 namespace {
@@ -76,15 +77,15 @@ std::string nested(std::size_t levels) {
     return in_plist(text);
 }
 
-const std::string kEntities =
+const std::string entities =
     "<?xml version=\"1.0\"?>\n<!DOCTYPE plist [ <!ENTITY a \"aaaaaaaaaa\"> <!ENTITY b \"&a;&a;&a;\"> ]>\n"
     "<plist><string>&b;</string></plist>";
 
 INSTANTIATE_TEST_SUITE_P(
     Table, PlistXmlRefuses,
-    testing::Values(
+    testing::ValuesIn(std::vector<RefusedCase>{
         RefusedCase{"empty", " \n", "", "empty"},
-        RefusedCase{"entity_declarations", kEntities, "line 2", "declares entities"},
+        RefusedCase{"entity_declarations", entities, "line 2", "declares entities"},
         RefusedCase{
             "external_entity",
             "<!DOCTYPE p [<!ENTITY x SYSTEM \"file:///etc/passwd\">]><plist><string>&x;</string></plist>",
@@ -132,7 +133,7 @@ INSTANTIATE_TEST_SUITE_P(
                     in_plist("<dict><key>A</key><array><dict><key>B</key><integer/></dict></array></dict>"),
                     "line 1, A[0].B", "no integer"},
         RefusedCase{"old_text_form", "{ Name = \"x\"; }", "", "old text form"},
-        RefusedCase{"no_xml", "hello", "", ""}),
+        RefusedCase{"no_xml", "hello", "", ""}}),
     [](const auto& test) { return test.param.name; });
 
 TEST(PlistXml, AcceptsTheLimits) {
@@ -141,22 +142,22 @@ TEST(PlistXml, AcceptsTheLimits) {
     EXPECT_TRUE(parse(in_plist("<integer>9223372036854775807</integer>")));
     EXPECT_TRUE(parse("<dict/>")) << "without <plist>, as CoreFoundation takes it";
     std::string text = in_plist("<dict/>");
-    text.resize(kLargestPlist, '\n');
+    text.resize(largest_plist, '\n');
     EXPECT_TRUE(parse(text));
 }
 
 TEST(PlistXml, HostileFilesCostLittle) {
     std::string open_tags;
-    while (open_tags.size() + 3 <= kLargestPlist) open_tags += "<a>";
+    while (open_tags.size() + 3 <= largest_plist) open_tags += "<a>";
     std::string keys = "<dict>";
-    for (int i = 0; keys.size() + 60 < kLargestPlist; ++i)
+    for (int i = 0; keys.size() + 60 < largest_plist; ++i)
         keys += "<key>" + std::to_string(i) + "</key><true/>";
     keys += "</dict>";
     const auto start = std::chrono::steady_clock::now();
     EXPECT_FALSE(parse(open_tags));
     EXPECT_TRUE(parse(keys));
-    EXPECT_FALSE(parse(std::string(kLargestPlist, '<')));
-    EXPECT_FALSE(parse(std::string(kLargestPlist, '&')));
+    EXPECT_FALSE(parse(std::string(largest_plist, '<')));
+    EXPECT_FALSE(parse(std::string(largest_plist, '&')));
     // Milliseconds in fact; sanitizers on a busy machine need room.
     EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(5));
 }

@@ -46,28 +46,28 @@ TEST_P(TftpRequests, AreRead) {
 
 INSTANTIATE_TEST_SUITE_P(
     Table, TftpRequests,
-    testing::Values(
-        RequestCase{"plain", "\0\1file\0octet\0"sv, {false, "file", TftpMode::Octet, {}}},
-        RequestCase{"write", "\0\2file\0octet\0"sv, {true, "file", TftpMode::Octet, {}}},
-        RequestCase{"netascii", "\0\1file\0NetASCII\0"sv, {false, "file", TftpMode::Netascii, {}}},
+    testing::ValuesIn(std::vector<RequestCase>{
+        RequestCase{"plain", "\0\1file\0octet\0"sv, {false, "file", TftpMode::octet, {}}},
+        RequestCase{"write", "\0\2file\0octet\0"sv, {true, "file", TftpMode::octet, {}}},
+        RequestCase{"netascii", "\0\1file\0NetASCII\0"sv, {false, "file", TftpMode::netascii, {}}},
         RequestCase{"grub",
                     "\0\1/boot//x.efi\0octet\0blksize\0001024\0tsize\0000\0"sv,
-                    {false, "/boot//x.efi", TftpMode::Octet, {"1024", {}, "0", {}}}},
+                    {false, "/boot//x.efi", TftpMode::octet, {"1024", {}, "0", {}}}},
         RequestCase{"uefi",
                     "\0\1a\0octet\0tsize\0000\0blksize\0001468\0windowsize\0004\0"sv,
-                    {false, "a", TftpMode::Octet, {"1468", {}, "0", "4"}}},
+                    {false, "a", TftpMode::octet, {"1468", {}, "0", "4"}}},
         RequestCase{"upper-case names",
                     "\0\1a\0OCTET\0BLKSIZE\0009\0TimeOut\0003\0"sv,
-                    {false, "a", TftpMode::Octet, {"9", "3", {}, {}}}},
+                    {false, "a", TftpMode::octet, {"9", "3", {}, {}}}},
         RequestCase{"unknown option",
                     "\0\1a\0octet\0multicast\0\0blksize\0009\0"sv,
-                    {false, "a", TftpMode::Octet, {"9", {}, {}, {}}}},
+                    {false, "a", TftpMode::octet, {"9", {}, {}, {}}}},
         RequestCase{"the first of a doubled option",
                     "\0\1a\0octet\0blksize\0009\0blksize\00010\0"sv,
-                    {false, "a", TftpMode::Octet, {"9", {}, {}, {}}}},
-        RequestCase{"padded with zeros", "\0\1a\0octet\0\0\0\0\0\0"sv, {false, "a", TftpMode::Octet, {}}},
+                    {false, "a", TftpMode::octet, {"9", {}, {}, {}}}},
+        RequestCase{"padded with zeros", "\0\1a\0octet\0\0\0\0\0\0"sv, {false, "a", TftpMode::octet, {}}},
         RequestCase{
-            "empty value", "\0\1a\0octet\0tsize\0\0"sv, {false, "a", TftpMode::Octet, {{}, {}, "", {}}}}));
+            "empty value", "\0\1a\0octet\0tsize\0\0"sv, {false, "a", TftpMode::octet, {{}, {}, "", {}}}}}));
 
 struct BadCase {
     std::string_view name;
@@ -85,18 +85,18 @@ TEST_P(TftpMalformed, IsAnError) {
 
 INSTANTIATE_TEST_SUITE_P(
     Table, TftpMalformed,
-    testing::Values(BadCase{"nothing", ""sv}, BadCase{"half an opcode", "\0"sv},
-                    BadCase{"opcode 0", "\0\0"sv}, BadCase{"opcode 7", "\0\7"sv},
-                    BadCase{"opcode 257", "\1\1a\0octet\0"sv}, BadCase{"request alone", "\0\1"sv},
-                    BadCase{"name without end", "\0\1file"sv}, BadCase{"empty name", "\0\1\0octet\0"sv},
-                    BadCase{"no mode", "\0\1file\0"sv}, BadCase{"mode without end", "\0\1file\0octet"sv},
-                    BadCase{"mail", "\0\1file\0mail\0"sv}, BadCase{"mode octets", "\0\1file\0octets\0"sv},
-                    BadCase{"option without value", "\0\1file\0octet\0blksize\0"sv},
-                    BadCase{"option name without end", "\0\1file\0octet\0blksize"sv},
-                    BadCase{"option value without end", "\0\1file\0octet\0blksize\0009"sv},
-                    BadCase{"short ACK", "\0\4\1"sv}, BadCase{"short DATA", "\0\3\1"sv},
-                    BadCase{"short ERROR", "\0\5\1"sv},
-                    BadCase{"OACK with half an option", "\0\6blksize\0"sv}));
+    testing::ValuesIn(std::vector<BadCase>{
+        BadCase{"nothing", ""sv}, BadCase{"half an opcode", "\0"sv}, BadCase{"opcode 0", "\0\0"sv},
+        BadCase{"opcode 7", "\0\7"sv}, BadCase{"opcode 257", "\1\1a\0octet\0"sv},
+        BadCase{"request alone", "\0\1"sv}, BadCase{"name without end", "\0\1file"sv},
+        BadCase{"empty name", "\0\1\0octet\0"sv}, BadCase{"no mode", "\0\1file\0"sv},
+        BadCase{"mode without end", "\0\1file\0octet"sv}, BadCase{"mail", "\0\1file\0mail\0"sv},
+        BadCase{"mode octets", "\0\1file\0octets\0"sv},
+        BadCase{"option without value", "\0\1file\0octet\0blksize\0"sv},
+        BadCase{"option name without end", "\0\1file\0octet\0blksize"sv},
+        BadCase{"option value without end", "\0\1file\0octet\0blksize\0009"sv},
+        BadCase{"short ACK", "\0\4\1"sv}, BadCase{"short DATA", "\0\3\1"sv},
+        BadCase{"short ERROR", "\0\5\1"sv}, BadCase{"OACK with half an option", "\0\6blksize\0"sv}}));
 
 TEST(Tftp, ReadsTheSmallPackets) {
     EXPECT_EQ(std::get<TftpAck>(*parse("\0\4\xff\xfe"sv)).block, 0xfffe);
@@ -111,7 +111,7 @@ TEST(Tftp, ReadsTheSmallPackets) {
 }
 
 TEST(Tftp, WritesThemByteForByte) {
-    EXPECT_EQ(written(TftpRequest{false, "a", TftpMode::Netascii, {"9", "2", "0", "4"}}),
+    EXPECT_EQ(written(TftpRequest{false, "a", TftpMode::netascii, {"9", "2", "0", "4"}}),
               "\0\1a\0netascii\0tsize\0000\0blksize\0009\0timeout\0002\0windowsize\0004\0"sv);
     EXPECT_EQ(written(TftpAck{0x1234}), "\0\4\x12\x34"sv);
     EXPECT_EQ(written(TftpData{0x1234, base::as_bytes("xy")}), "\0\3\x12\x34xy"sv);
@@ -140,17 +140,17 @@ TEST_P(TftpNegotiation, Grants) {
 
 INSTANTIATE_TEST_SUITE_P(
     Table, TftpNegotiation,
-    testing::Values(TermsCase{"nothing", {}, {}},
-                    TermsCase{"smaller block", {"8", {}, {}, {}}, {8, {}, {}, {}}},
-                    TermsCase{"block as large as allowed", {"1456", {}, {}, {}}, {1456, {}, {}, {}}},
-                    TermsCase{"block too large for Ethernet", {"8192", {}, {}, {}}, {1456, {}, {}, {}}},
-                    TermsCase{"block beyond the RFC", {"99999999999999", {}, {}, {}}, {1456, {}, {}, {}}},
-                    TermsCase{"window", {{}, {}, {}, "16"}, {{}, 16, {}, {}}},
-                    TermsCase{"window too large", {{}, {}, {}, "65535"}, {{}, 64, {}, {}}},
-                    TermsCase{"timeout", {{}, "255", {}, {}}, {{}, {}, 255, {}}},
-                    TermsCase{"size", {{}, {}, "0", {}}, {{}, {}, {}, 1000}},
-                    TermsCase{"size with a strange value", {{}, {}, "x", {}}, {{}, {}, {}, 1000}},
-                    TermsCase{"all", {"1024", "1", "0", "4"}, {1024, 4, 1, 1000}}));
+    testing::ValuesIn(std::vector<TermsCase>{
+        TermsCase{"nothing", {}, {}}, TermsCase{"smaller block", {"8", {}, {}, {}}, {8, {}, {}, {}}},
+        TermsCase{"block as large as allowed", {"1456", {}, {}, {}}, {1456, {}, {}, {}}},
+        TermsCase{"block too large for Ethernet", {"8192", {}, {}, {}}, {1456, {}, {}, {}}},
+        TermsCase{"block beyond the RFC", {"99999999999999", {}, {}, {}}, {1456, {}, {}, {}}},
+        TermsCase{"window", {{}, {}, {}, "16"}, {{}, 16, {}, {}}},
+        TermsCase{"window too large", {{}, {}, {}, "65535"}, {{}, 64, {}, {}}},
+        TermsCase{"timeout", {{}, "255", {}, {}}, {{}, {}, 255, {}}},
+        TermsCase{"size", {{}, {}, "0", {}}, {{}, {}, {}, 1000}},
+        TermsCase{"size with a strange value", {{}, {}, "x", {}}, {{}, {}, {}, 1000}},
+        TermsCase{"all", {"1024", "1", "0", "4"}, {1024, 4, 1, 1000}}}));
 
 class TftpRefusedOptions : public testing::TestWithParam<TermsCase> {};
 
@@ -160,7 +160,7 @@ TEST_P(TftpRefusedOptions, AreErrors) {
 
 INSTANTIATE_TEST_SUITE_P(
     Table, TftpRefusedOptions,
-    testing::Values(
+    testing::ValuesIn(std::vector<TermsCase>{
         TermsCase{"block 7", {"7", {}, {}, {}}, {}}, TermsCase{"block 0", {"0", {}, {}, {}}, {}},
         TermsCase{"negative block", {"-512", {}, {}, {}}, {}},
         TermsCase{"block as text", {"big", {}, {}, {}}, {}}, TermsCase{"empty block", {"", {}, {}, {}}, {}},
@@ -168,7 +168,7 @@ INSTANTIATE_TEST_SUITE_P(
         TermsCase{"block with tail", {"512k", {}, {}, {}}, {}},
         TermsCase{"more digits than a number has", {"512000000000000000000", {}, {}, {}}, {}},
         TermsCase{"window 0", {{}, {}, {}, "0"}, {}}, TermsCase{"hex window", {{}, {}, {}, "0x4"}, {}},
-        TermsCase{"timeout 0", {{}, "0", {}, {}}, {}}, TermsCase{"timeout 256", {{}, "256", {}, {}}, {}}));
+        TermsCase{"timeout 0", {{}, "0", {}, {}}, {}}, TermsCase{"timeout 256", {{}, "256", {}, {}}, {}}}));
 
 TEST(Tftp, TheSizeIsNotGrantedWhereItIsNotKnown) {
     const auto terms = negotiate_tftp({{}, {}, "0", {}}, {}, std::nullopt);

@@ -32,7 +32,7 @@ class FileBeneathRoot : public testing::Test {
     Kind problem(const std::string& path) {
         const auto file = File::open_beneath(root_, path);
         EXPECT_FALSE(file) << path;
-        if (file) return Kind::Unavailable;
+        if (file) return Kind::unavailable;
         EXPECT_FALSE(file.error().what.empty());
         return file.error().kind;
     }
@@ -63,14 +63,14 @@ TEST_F(FileBeneathRoot, ThereIsNoWayOut) {
     fs::create_symlink(folder_ / "outside", root_ + "/absolute");
     fs::create_directory_symlink("..", root_ + "/parent");
     fs::create_symlink("/proc/self/root", root_ + "/magic");
-    EXPECT_EQ(problem("../outside"), Kind::Forbidden);
-    EXPECT_EQ(problem("a/../../outside"), Kind::Forbidden);
-    EXPECT_EQ(problem("/etc/passwd"), Kind::Forbidden);
-    EXPECT_EQ(problem(folder_ / "outside"), Kind::Forbidden);
-    EXPECT_EQ(problem("a/up"), Kind::Forbidden);
-    EXPECT_EQ(problem("absolute"), Kind::Forbidden);
-    EXPECT_EQ(problem("parent/outside"), Kind::Forbidden);
-    EXPECT_EQ(problem("magic/etc/passwd"), Kind::Forbidden);
+    EXPECT_EQ(problem("../outside"), Kind::forbidden);
+    EXPECT_EQ(problem("a/../../outside"), Kind::forbidden);
+    EXPECT_EQ(problem("/etc/passwd"), Kind::forbidden);
+    EXPECT_EQ(problem(folder_ / "outside"), Kind::forbidden);
+    EXPECT_EQ(problem("a/up"), Kind::forbidden);
+    EXPECT_EQ(problem("absolute"), Kind::forbidden);
+    EXPECT_EQ(problem("parent/outside"), Kind::forbidden);
+    EXPECT_EQ(problem("magic/etc/passwd"), Kind::forbidden);
 }
 
 TEST_F(FileBeneathRoot, LinksThatStayInsideAreFollowed) {
@@ -92,26 +92,26 @@ TEST_F(FileBeneathRoot, TheRootItselfMayBeALink) {
 TEST_F(FileBeneathRoot, OnlyRegularFilesOpenAndNothingBlocks) {
     ASSERT_EQ(::mkfifo((root_ + "/fifo").c_str(), 0666), 0);
     fs::create_symlink("loop", root_ + "/loop");
-    EXPECT_EQ(problem("fifo"), Kind::Forbidden) << "and it did not wait for a writer";
-    EXPECT_EQ(problem("a"), Kind::Forbidden) << "a folder";
-    EXPECT_EQ(problem("a/"), Kind::Forbidden);
-    EXPECT_EQ(problem("loop"), Kind::Forbidden);
+    EXPECT_EQ(problem("fifo"), Kind::forbidden) << "and it did not wait for a writer";
+    EXPECT_EQ(problem("a"), Kind::forbidden) << "a folder";
+    EXPECT_EQ(problem("a/"), Kind::forbidden);
+    EXPECT_EQ(problem("loop"), Kind::forbidden);
     const auto device = File::open_beneath("/dev", "null");
     ASSERT_FALSE(device);
-    EXPECT_EQ(device.error().kind, Kind::Forbidden);
+    EXPECT_EQ(device.error().kind, Kind::forbidden);
 }
 
 TEST_F(FileBeneathRoot, MissingIsMissing) {
     using namespace std::string_literals;
-    EXPECT_EQ(problem("nothing"), Kind::Missing);
-    EXPECT_EQ(problem("a/nothing"), Kind::Missing);
-    EXPECT_EQ(problem("a/file/below"), Kind::Missing);
-    EXPECT_EQ(problem(""), Kind::Missing);
-    EXPECT_EQ(problem("a/file\0.txt"s), Kind::Missing) << "the name does not end at NUL";
-    EXPECT_EQ(problem(std::string(300, 'x')), Kind::Missing);
+    EXPECT_EQ(problem("nothing"), Kind::missing);
+    EXPECT_EQ(problem("a/nothing"), Kind::missing);
+    EXPECT_EQ(problem("a/file/below"), Kind::missing);
+    EXPECT_EQ(problem(""), Kind::missing);
+    EXPECT_EQ(problem("a/file\0.txt"s), Kind::missing) << "the name does not end at NUL";
+    EXPECT_EQ(problem(std::string(300, 'x')), Kind::missing);
     const auto file = File::open_beneath(folder_ / "no-root", "a");
     ASSERT_FALSE(file);
-    EXPECT_EQ(file.error(), (FileProblem{Kind::Missing, "the root folder does not exist"}));
+    EXPECT_EQ(file.error(), (FileProblem{Kind::missing, "the root folder does not exist"}));
 }
 
 }  // namespace

@@ -244,14 +244,15 @@ TEST_P(FramePortRefuses, WithWhatWhereAndRemedy) {
 
 INSTANTIATE_TEST_SUITE_P(
     Cases, FramePortRefuses,
-    testing::Values(Refusal{"missing", "eth77", "udp", "", "no such interface", "interface eth77"},
-                    Refusal{"empty_name", "", "udp", "", "no such interface", "interface "},
-                    Refusal{"down", "near0", "udp", "ip link set near0 down", "is down", "interface near0"},
-                    Refusal{"any", "any", "udp", "", "Not an Ethernet interface", "interface any"},
-                    Refusal{"tunnel", "tun9", "udp", "ip tuntap add tun9 mode tun && ip link set tun9 up",
-                            "Not an Ethernet interface", "interface tun9"},
-                    Refusal{"bad_filter", "near0", "udp dst prt 67", "", "Wrong capture filter",
-                            "filter 'udp dst prt 67'"}),
+    testing::ValuesIn(std::vector<Refusal>{
+        Refusal{"missing", "eth77", "udp", "", "no such interface", "interface eth77"},
+        Refusal{"empty_name", "", "udp", "", "no such interface", "interface "},
+        Refusal{"down", "near0", "udp", "ip link set near0 down", "is down", "interface near0"},
+        Refusal{"any", "any", "udp", "", "Not an Ethernet interface", "interface any"},
+        Refusal{"tunnel", "tun9", "udp", "ip tuntap add tun9 mode tun && ip link set tun9 up",
+                "Not an Ethernet interface", "interface tun9"},
+        Refusal{"bad_filter", "near0", "udp dst prt 67", "", "Wrong capture filter",
+                "filter 'udp dst prt 67'"}}),
     [](const auto& test) { return test.param.name; });
 
 }  // namespace

@@ -17,8 +17,8 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using Severity = ImageProblem::Severity;
 
-const MacAddress kMac({0x40, 0x6c, 0x8f, 0x37, 0x95, 0x27});
-const MacAddress kOther({0x40, 0x6c, 0x8f, 0x37, 0x95, 0x28});
+const MacAddress our_mac({0x40, 0x6c, 0x8f, 0x37, 0x95, 0x27});
+const MacAddress other_mac({0x40, 0x6c, 0x8f, 0x37, 0x95, 0x28});
 
 NetBootImage image(std::string folder, std::uint16_t index) {
     NetBootImage image;
@@ -42,7 +42,7 @@ AttributesFilter only(std::vector<std::uint16_t> attributes) {
     return attributes;
 }
 
-ClientTraits imac(MacAddress mac = kMac) {
+ClientTraits imac(MacAddress mac = our_mac) {
     return {.mac = mac, .architecture = "i386", .model = "iMac12,1"};
 }
 
@@ -72,10 +72,10 @@ TEST(Catalogue, OrdersDefaultsForModelsBeforeDefaultsBeforeTheRest) {
     EXPECT_THAT(built.order(), ElementsAre("c.nbi", "e.nbi", "b.nbi", "a.nbi", "d.nbi"));
     EXPECT_THAT(built.problems, IsEmpty()) << built.texts();
     EXPECT_EQ(built.catalogue.default_for(imac(), std::nullopt)->folder, "c.nbi");
-    EXPECT_EQ(
-        built.catalogue.default_for({.mac = kMac, .architecture = "i386", .model = "iMac7,1"}, std::nullopt)
-            ->folder,
-        "b.nbi");
+    EXPECT_EQ(built.catalogue
+                  .default_for({.mac = our_mac, .architecture = "i386", .model = "iMac7,1"}, std::nullopt)
+                  ->folder,
+              "b.nbi");
 }
 
 TEST(Catalogue, PinnedOrderComesFirst) {
@@ -160,12 +160,12 @@ TEST_P(CatalogueMatches, Client) {
 }
 
 ClientTraits client(const char* architecture, const char* model) {
-    return {.mac = kMac, .architecture = architecture, .model = model};
+    return {.mac = our_mac, .architecture = architecture, .model = model};
 }
 
 INSTANTIATE_TEST_SUITE_P(
     Table, CatalogueMatches,
-    testing::Values(
+    testing::ValuesIn(std::vector<MatchCase>{
         MatchCase{"everybody", [](NetBootImage&) {}, client("i386", "iMac12,1"), true},
         MatchCase{"empty_model_sees_images_for_all", [](NetBootImage&) {}, client("i386", ""), true},
         MatchCase{"other_architecture", [](NetBootImage&) {}, client("ppc", "PowerMac3,1"), false},
@@ -184,16 +184,19 @@ INSTANTIATE_TEST_SUITE_P(
                   client("i386", "iMac12,1"), false},
         MatchCase{"another_disabled_model", [](NetBootImage& i) { i.disabled_models = {"iMac12,1"}; },
                   client("i386", "iMac12,2"), true},
-        MatchCase{"disabled_mac", [](NetBootImage& i) { i.disabled_macs = {kMac, kOther}; }, imac(), false},
-        MatchCase{"another_disabled_mac", [](NetBootImage& i) { i.disabled_macs = {kOther}; }, imac(), true},
-        MatchCase{"enabled_mac", [](NetBootImage& i) { i.enabled_macs = {kMac, kOther}; }, imac(), true},
-        MatchCase{"not_enabled_mac", [](NetBootImage& i) { i.enabled_macs = {kOther}; }, imac(), false},
+        MatchCase{"disabled_mac", [](NetBootImage& i) { i.disabled_macs = {our_mac, other_mac}; }, imac(),
+                  false},
+        MatchCase{"another_disabled_mac", [](NetBootImage& i) { i.disabled_macs = {other_mac}; }, imac(),
+                  true},
+        MatchCase{"enabled_mac", [](NetBootImage& i) { i.enabled_macs = {our_mac, other_mac}; }, imac(),
+                  true},
+        MatchCase{"not_enabled_mac", [](NetBootImage& i) { i.enabled_macs = {other_mac}; }, imac(), false},
         MatchCase{"disabled_wins",
                   [](NetBootImage& i) {
-                      i.enabled_macs = {kMac};
-                      i.disabled_macs = {kMac};
+                      i.enabled_macs = {our_mac};
+                      i.disabled_macs = {our_mac};
                   },
-                  imac(), false}),
+                  imac(), false}}),
     [](const auto& test) { return test.param.name; });
 
 TEST(Catalogue, FilterNamesTheUpper16BitsExactly) {

@@ -200,7 +200,7 @@ constexpr auto warning = Severity::warning;
 
 INSTANTIATE_TEST_SUITE_P(
     Name, ImageRule,
-    testing::Values(
+    testing::ValuesIn(std::vector<RuleCase>{
         RuleCase{"missing", [](Folder& f) { f.remove("Name"); }, error, "Name", "missing"},
         RuleCase{"number", [](Folder& f) { f.set("Name", number(1)); }, error, "Name", "an integer"},
         RuleCase{"empty", [](Folder& f) { f.set("Name", text("")); }, error, "Name", "empty"},
@@ -219,12 +219,12 @@ INSTANTIATE_TEST_SUITE_P(
                                         "c\xc3\xa9"));
                  },
                  warning, "Name", "spaces",
-                 [](const NetBootImage& i) { return i.name == "a b  c\xc3\xa9"; }}),
+                 [](const NetBootImage& i) { return i.name == "a b  c\xc3\xa9"; }}}),
     rule_name);
 
 INSTANTIATE_TEST_SUITE_P(
     Index, ImageRule,
-    testing::Values(
+    testing::ValuesIn(std::vector<RuleCase>{
         RuleCase{"missing", [](Folder& f) { f.remove("Index"); }, error, "Index", "missing"},
         RuleCase{"zero", [](Folder& f) { f.set("Index", number(0)); }, error, "Index", "out of range"},
         RuleCase{"negative", [](Folder& f) { f.set("Index", number(-1)); }, error, "Index", "out of range"},
@@ -237,12 +237,12 @@ INSTANTIATE_TEST_SUITE_P(
         RuleCase{"other_string", [](Folder& f) { f.set("Index", text("17 ")); }, error, "Index", "a string"},
         RuleCase{"real", [](Folder& f) { f.set("Index", PlistValue(17.0)); }, error, "Index",
                  "a real number"},
-        RuleCase{"boolean", [](Folder& f) { f.set("Index", flag(true)); }, error, "Index", "a boolean"}),
+        RuleCase{"boolean", [](Folder& f) { f.set("Index", flag(true)); }, error, "Index", "a boolean"}}),
     rule_name);
 
 INSTANTIATE_TEST_SUITE_P(
     Kind, ImageRule,
-    testing::Values(
+    testing::ValuesIn(std::vector<RuleCase>{
         RuleCase{"missing", [](Folder& f) { f.remove("Kind"); }, std::nullopt, "", "",
                  [](const NetBootImage& i) { return i.id.kind() == 1; }},
         RuleCase{"missing_for_a_boot_file", [](Folder& f) { f.boot_file_only().remove("Kind"); }, warning,
@@ -254,12 +254,12 @@ INSTANTIATE_TEST_SUITE_P(
         RuleCase{"negative", [](Folder& f) { f.set("Kind", number(-1)); }, warning, "Kind", "out of range"},
         RuleCase{"numeric_string", [](Folder& f) { f.set("Kind", text("2")); }, warning, "Kind", "string",
                  [](const NetBootImage& i) { return i.id.kind() == 2; }},
-        RuleCase{"real", [](Folder& f) { f.set("Kind", PlistValue(1.0)); }, error, "Kind", "a real number"}),
+        RuleCase{"real", [](Folder& f) { f.set("Kind", PlistValue(1.0)); }, error, "Kind", "a real number"}}),
     rule_name);
 
 INSTANTIATE_TEST_SUITE_P(
     Type, ImageRule,
-    testing::Values(
+    testing::ValuesIn(std::vector<RuleCase>{
         RuleCase{"missing", [](Folder& f) { f.remove("Type"); }, error, "Type", "missing"},
         RuleCase{"wrong_case", [](Folder& f) { f.set("Type", text("http")); }, error, "Type", "no type"},
         RuleCase{"unknown", [](Folder& f) { f.set("Type", text("AFP")); }, error, "Type", "no type"},
@@ -268,7 +268,7 @@ INSTANTIATE_TEST_SUITE_P(
         RuleCase{"nfs", [](Folder& f) { f.set("Type", text("NFS")); }, std::nullopt, "", "",
                  [](const NetBootImage& i) { return i.type == ImageType::nfs && i.root_path; }},
         RuleCase{"boot_file_only", [](Folder& f) { f.boot_file_only(); }, std::nullopt, "", "",
-                 [](const NetBootImage& i) { return i.type == ImageType::boot_file_only && !i.root_path; }}),
+                 [](const NetBootImage& i) { return i.type == ImageType::boot_file_only && !i.root_path; }}}),
     rule_name);
 
 TEST(ImageRules, TellsHowToDeclareAProgramWithoutRoot) {
@@ -285,7 +285,7 @@ TEST(ImageRules, NamesAKeyThatDiffersInCase) {
 
 INSTANTIATE_TEST_SUITE_P(
     Flags, ImageRule,
-    testing::Values(
+    testing::ValuesIn(std::vector<RuleCase>{
         RuleCase{"disabled", [](Folder& f) { f.set("IsEnabled", flag(false)); }, Severity::note, "IsEnabled",
                  "off"},
         RuleCase{"disabled_as_number", [](Folder& f) { f.set("IsEnabled", number(0)); }, Severity::note,
@@ -313,12 +313,12 @@ INSTANTIATE_TEST_SUITE_P(
                  "", [](const NetBootImage& i) { return !i.filter_only; }},
         RuleCase{"boot_file_is_never_diskless",
                  [](Folder& f) { f.boot_file_only().set("SupportsDiskless", flag(true)); }, warning,
-                 "SupportsDiskless", "never", [](const NetBootImage& i) { return !i.supports_diskless; }}),
+                 "SupportsDiskless", "never", [](const NetBootImage& i) { return !i.supports_diskless; }}}),
     rule_name);
 
 INSTANTIATE_TEST_SUITE_P(
     BootFile, ImageRule,
-    testing::Values(
+    testing::ValuesIn(std::vector<RuleCase>{
         RuleCase{"key_missing", [](Folder& f) { f.remove("BootFile"); }, error, "BootFile", "key is missing"},
         RuleCase{"number", [](Folder& f) { f.set("BootFile", number(1)); }, error, "BootFile", "an integer"},
         RuleCase{"empty_name", [](Folder& f) { f.set("BootFile", text("")); }, error, "BootFile",
@@ -349,7 +349,7 @@ INSTANTIATE_TEST_SUITE_P(
         RuleCase{"empty", [](Folder& f) { f.add_file("i386/booter", FileFacts::Kind::regular, 0); }, error,
                  "BootFile", "empty"},
         RuleCase{"no_efi_program", [](Folder& f) { f.program.slices.clear(); }, error, "BootFile",
-                 "no EFI program"}),
+                 "no EFI program"}}),
     rule_name);
 
 TEST(ImageRules, TellsToMoveABootFileFromTheTop) {
@@ -361,7 +361,7 @@ TEST(ImageRules, TellsToMoveABootFileFromTheTop) {
 
 INSTANTIATE_TEST_SUITE_P(
     Architectures, ImageRule,
-    testing::Values(
+    testing::ValuesIn(std::vector<RuleCase>{
         RuleCase{"empty", [](Folder& f) { f.set("Architectures", list({})); }, error, "Architectures",
                  "empty"},
         RuleCase{"string", [](Folder& f) { f.set("Architectures", text("i386")); }, error, "Architectures",
@@ -407,12 +407,12 @@ INSTANTIATE_TEST_SUITE_P(
                  [](const NetBootImage& i) { return i.boot_files[0].path == "booter"; }},
         RuleCase{"absent_and_no_file",
                  [](Folder& f) { f.remove("Architectures").files.erase("i386/booter"); }, error,
-                 "Architectures", "neither i386/booter nor ppc/booter"}),
+                 "Architectures", "neither i386/booter nor ppc/booter"}}),
     rule_name);
 
 INSTANTIATE_TEST_SUITE_P(
     Models, ImageRule,
-    testing::Values(
+    testing::ValuesIn(std::vector<RuleCase>{
         RuleCase{"empty_means_all", [](Folder& f) { f.set("EnabledSystemIdentifiers", list({})); },
                  std::nullopt, "", "", [](const NetBootImage& i) { return i.enabled_models.empty(); }},
         RuleCase{"string", [](Folder& f) { f.set("EnabledSystemIdentifiers", text("iMac12,1")); }, error,
@@ -458,12 +458,12 @@ INSTANTIATE_TEST_SUITE_P(
                      f.set("EnabledSystemIdentifiers", list({"iMac12,1"}))
                          .set("DisabledSystemIdentifiers", list({"iMac12,1"}));
                  },
-                 warning, "EnabledSystemIdentifiers", "disabled as well"}),
+                 warning, "EnabledSystemIdentifiers", "disabled as well"}}),
     rule_name);
 
 INSTANTIATE_TEST_SUITE_P(
     Macs, ImageRule,
-    testing::Values(
+    testing::ValuesIn(std::vector<RuleCase>{
         RuleCase{"enabled_empty_means_all", [](Folder& f) { f.set("EnabledMACAddresses", list({})); },
                  std::nullopt, "", "", [](const NetBootImage& i) { return i.enabled_macs.empty(); }},
         RuleCase{"enabled_string", [](Folder& f) { f.set("EnabledMACAddresses", text("0:1:2:3:4:5")); },
@@ -482,7 +482,7 @@ INSTANTIATE_TEST_SUITE_P(
                      f.set("EnabledMACAddresses", list({"0:1:2:3:4:5"}))
                          .set("DisabledMACAddresses", list({"0:1:2:3:4:5"}));
                  },
-                 warning, "DisabledMACAddresses", "both lists"}),
+                 warning, "DisabledMACAddresses", "both lists"}}),
     rule_name);
 
 Folder& nfs(Folder& folder, const char* root_path) {
@@ -497,7 +497,7 @@ std::function<bool(const NetBootImage&)> elsewhere(const char* place) {
 
 INSTANTIATE_TEST_SUITE_P(
     RootPath, ImageRule,
-    testing::Values(
+    testing::ValuesIn(std::vector<RuleCase>{
         RuleCase{"missing", [](Folder& f) { f.remove("RootPath"); }, error, "RootPath", "missing"},
         RuleCase{"number", [](Folder& f) { f.set("RootPath", number(1)); }, error, "RootPath", "an integer"},
         RuleCase{"empty", [](Folder& f) { f.set("RootPath", text("")); }, error, "RootPath", "empty"},
@@ -529,6 +529,8 @@ INSTANTIATE_TEST_SUITE_P(
                  std::nullopt, "", "", elsewhere("nfs:10.0.1.7:/exports:Lion/NetBoot.dmg")},
         RuleCase{"nfs_escaped_colon", [](Folder& f) { nfs(f, R"(10.0.1.5:/a\:b:c\:d)"); }, std::nullopt, "",
                  "", elsewhere(R"(nfs:10.0.1.5:/a\:b:c\:d)")},
+        RuleCase{"nfs_backslash_alone", [](Folder& f) { nfs(f, R"(10.0.1.5:/a\b\\:c:d)"); }, std::nullopt, "",
+                 "", elsewhere(R"(nfs:10.0.1.5:/a\b\\:c:d)")},
         RuleCase{"nfs_trailing_backslash", [](Folder& f) { nfs(f, R"(10.0.1.5:/a:b\)"); }, std::nullopt, "",
                  "", elsewhere(R"(nfs:10.0.1.5:/a:b\)")},
         RuleCase{"nfs_with_prefix", [](Folder& f) { nfs(f, "nfs:10.0.1.5:/exports"); }, error, "RootPath",
@@ -562,25 +564,25 @@ INSTANTIATE_TEST_SUITE_P(
         RuleCase{"https", [](Folder& f) { http(f, "https://server.example/a"); }, error, "RootPath",
                  "plain HTTP"},
         RuleCase{"http_with_nfs_place", [](Folder& f) { http(f, "server.example:/a"); }, error, "RootPath",
-                 "neither"}),
+                 "neither"}}),
     rule_name);
 
 INSTANTIATE_TEST_SUITE_P(
     LoadBalanceServer, ImageRule,
-    testing::Values(
+    testing::ValuesIn(std::vector<RuleCase>{
         RuleCase{"address", [](Folder& f) { f.set("LoadBalanceServer", text("10.0.9.9")); }, std::nullopt, "",
                  "", [](const NetBootImage& i) { return i.load_balance_server == Ipv4Address(10, 0, 9, 9); }},
         RuleCase{"unresolvable", [](Folder& f) { f.set("LoadBalanceServer", text("nowhere.example")); },
                  warning, "LoadBalanceServer", "does not resolve",
                  [](const NetBootImage& i) { return !i.load_balance_server; }},
         RuleCase{"number", [](Folder& f) { f.set("LoadBalanceServer", number(1)); }, error,
-                 "LoadBalanceServer", "an integer"}),
+                 "LoadBalanceServer", "an integer"}}),
     rule_name);
 
 /// "nbi/NetBootSP0/" + name + "/i386/booter" has 27 octets around the name.
 INSTANTIATE_TEST_SUITE_P(
     Paths, ImageRule,
-    testing::Values(
+    testing::ValuesIn(std::vector<RuleCase>{
         RuleCase{"tftp_longest", [](Folder& f) { f.place.folder = std::string(96, 'x') + ".nbi"; },
                  std::nullopt, "", "",
                  [](const NetBootImage& i) { return tftp_path(i, i.boot_files[0]).size() == 127; }},
@@ -595,8 +597,20 @@ INSTANTIATE_TEST_SUITE_P(
                      f.set("RootPath", text(name)).add_file(name);
                  },
                  error, "RootPath", "root path has"},
+        RuleCase{"nfs_root_with_a_backslash_last",
+                 [](Folder& f) {
+                     f.place.share_path = "/srv/images/odd\\";
+                     f.set("Type", text("NFS"));
+                 },
+                 error, "RootPath", "ends in a backslash"},
+        RuleCase{"http_root_with_a_backslash_last",
+                 [](Folder& f) {
+                     f.place.share_path = "/srv/images/odd\\";
+                     f.set("Type", text("HTTP"));
+                 },
+                 std::nullopt},
         RuleCase{"folder_with_a_line_feed", [](Folder& f) { f.place.folder = "a\nb.nbi"; }, error, "",
-                 "control characters"}),
+                 "control characters"}}),
     rule_name);
 
 TEST(ImageRules, TheLongestRootPathCountsTheLongestAddress) {

@@ -20,10 +20,10 @@ using Time = TftpTransfer::Time;
 constexpr Time t0{};
 
 TftpStep blocks(std::uint64_t first, std::uint32_t count) {
-    return {Kind::SendBlocks, first, count};
+    return {Kind::send_blocks, first, count};
 }
-const TftpStep wait{Kind::Wait, 0, 0};
-const TftpStep done{Kind::Done, 0, 0};
+const TftpStep wait{Kind::wait, 0, 0};
+const TftpStep done{Kind::done, 0, 0};
 
 TEST(TftpTransfer, SendsBlockAfterBlock) {
     TftpTransfer transfer(false, 1, 3, {});
@@ -38,7 +38,7 @@ TEST(TftpTransfer, SendsBlockAfterBlock) {
 
 TEST(TftpTransfer, TheOackComesFirstAndIsAcknowledgedWithZero) {
     TftpTransfer transfer(true, 4, 3, {});
-    EXPECT_EQ(transfer.start(t0).kind, Kind::SendOack);
+    EXPECT_EQ(transfer.start(t0).kind, Kind::send_oack);
     EXPECT_EQ(transfer.on_ack(1, t0), wait) << "no block was sent yet";
     EXPECT_EQ(transfer.on_ack(0, t0 + 1ms), blocks(1, 3));
     EXPECT_TRUE(transfer.all_sent());
@@ -49,9 +49,9 @@ TEST(TftpTransfer, ALostOackIsRepeated) {
     TftpTransfer transfer(true, 1, 1, {});
     transfer.start(t0);
     EXPECT_EQ(transfer.on_time(t0 + 499ms), wait);
-    EXPECT_EQ(transfer.on_time(t0 + 500ms).kind, Kind::SendOack);
+    EXPECT_EQ(transfer.on_time(t0 + 500ms).kind, Kind::send_oack);
     EXPECT_EQ(transfer.on_time(t0 + 1s), wait) << "the wait has doubled";
-    EXPECT_EQ(transfer.on_time(t0 + 1500ms).kind, Kind::SendOack);
+    EXPECT_EQ(transfer.on_time(t0 + 1500ms).kind, Kind::send_oack);
     EXPECT_EQ(transfer.on_ack(0, t0 + 1501ms), blocks(1, 1));
     EXPECT_EQ(transfer.retransmissions(), 2U);
 }
@@ -76,10 +76,10 @@ TEST(TftpTransfer, ADuplicateAckCausesNoPacket) {
     for (const std::uint16_t window : {std::uint16_t{1}, std::uint16_t{8}}) {
         TftpTransfer transfer(false, window, 1000, {});
         transfer.start(t0);
-        EXPECT_EQ(transfer.on_ack(window, t0 + 1ms).kind, Kind::SendBlocks);
+        EXPECT_EQ(transfer.on_ack(window, t0 + 1ms).kind, Kind::send_blocks);
         for (int i = 0; i < 100; ++i) EXPECT_EQ(transfer.on_ack(window, t0 + 1ms), wait);
         EXPECT_EQ(transfer.on_ack(0, t0 + 1ms), wait) << "older than old";
-        EXPECT_EQ(transfer.on_ack(static_cast<std::uint16_t>(2 * window), t0 + 2ms).kind, Kind::SendBlocks);
+        EXPECT_EQ(transfer.on_ack(static_cast<std::uint16_t>(2 * window), t0 + 2ms).kind, Kind::send_blocks);
         EXPECT_EQ(transfer.retransmissions(), 0U);
     }
 }
@@ -106,16 +106,16 @@ TEST(TftpTransfer, AClientThatRepeatsItsAckForEverIsNotServedFaster) {
     int packets = 0;
     for (Time now = t0 + 2ms; now < t0 + 10s; now += 1ms) {
         transfer.on_ack(8, now);
-        if (transfer.on_time(now).kind == Kind::SendBlocks) ++packets;
+        if (transfer.on_time(now).kind == Kind::send_blocks) ++packets;
     }
     EXPECT_LE(packets, 4 + 9) << "four early ones, then 30, 60, 120 ms ...";
     TftpStep step;
     Time now = t0 + 10s;
-    for (; step.kind != Kind::GiveUp && now < t0 + 200s; now += 1s) {
+    for (; step.kind != Kind::give_up && now < t0 + 200s; now += 1s) {
         transfer.on_ack(8, now);
         step = transfer.on_time(now);
     }
-    EXPECT_EQ(step.kind, Kind::GiveUp) << "it lives, but there is no progress";
+    EXPECT_EQ(step.kind, Kind::give_up) << "it lives, but there is no progress";
     EXPECT_NEAR(std::chrono::duration<double>(now - t0).count(), 120, 10);
 }
 
@@ -207,9 +207,9 @@ TEST(TftpTransfer, GivesUpOnASilentClient) {
     TftpStep step;
     do {
         step = transfer.on_time(transfer.deadline());
-        packets += step.kind == Kind::SendBlocks ? 1 : 0;
-    } while (step.kind == Kind::SendBlocks);
-    EXPECT_EQ(step.kind, Kind::GiveUp);
+        packets += step.kind == Kind::send_blocks ? 1 : 0;
+    } while (step.kind == Kind::send_blocks);
+    EXPECT_EQ(step.kind, Kind::give_up);
     EXPECT_EQ(transfer.deadline(), t0 + 30s);
     EXPECT_EQ(packets, 7) << "after 0, 0.5, 1.5, 3.5, 7.5, 15.5 and 23.5 s";
     EXPECT_EQ(transfer.on_ack(1, t0 + 31s), wait);
@@ -220,16 +220,16 @@ TEST(TftpTransfer, ALongTimeoutOptionLeavesRoomForRepetitions) {
     timing.asked_timeout = 200s;
     TftpTransfer transfer(false, 1, 10, timing);
     transfer.start(t0);
-    EXPECT_EQ(transfer.on_time(t0 + 200s).kind, Kind::SendBlocks);
-    EXPECT_EQ(transfer.on_time(t0 + 400s).kind, Kind::SendBlocks);
-    EXPECT_EQ(transfer.on_time(t0 + 800s).kind, Kind::GiveUp);
+    EXPECT_EQ(transfer.on_time(t0 + 200s).kind, Kind::send_blocks);
+    EXPECT_EQ(transfer.on_time(t0 + 400s).kind, Kind::send_blocks);
+    EXPECT_EQ(transfer.on_time(t0 + 800s).kind, Kind::give_up);
 }
 
 TEST(TftpTransfer, ARepeatedRequestRepeatsTheFirstPacketButNotAtOnce) {
     TftpTransfer transfer(true, 1, 10, {});
     transfer.start(t0);
     EXPECT_EQ(transfer.on_repeated_request(t0 + 1ms), wait) << "copied by the network";
-    EXPECT_EQ(transfer.on_repeated_request(t0 + 400ms).kind, Kind::SendOack);
+    EXPECT_EQ(transfer.on_repeated_request(t0 + 400ms).kind, Kind::send_oack);
     transfer.on_ack(0, t0 + 401ms);
     EXPECT_EQ(transfer.on_repeated_request(t0 + 10s), wait);
 }
@@ -294,13 +294,13 @@ Outcome download(const Link& link, unsigned seed) {
         put(now, {{}, 0, next - 1, true, false});
     };
     const auto carry_out = [&](Time now, const TftpStep& step) {
-        if (step.kind == Kind::SendOack) put(now, {{}, 0, 0, false, true});
+        if (step.kind == Kind::send_oack) put(now, {{}, 0, 0, false, true});
         for (std::uint64_t i = 0; i < step.count; ++i) {
             ++outcome.packets;
             put(now, {{}, 0, step.first + i, false, false});
         }
-        outcome.completed = outcome.completed || step.kind == Kind::Done;
-        return step.kind != Kind::GiveUp && step.kind != Kind::Done;
+        outcome.completed = outcome.completed || step.kind == Kind::done;
+        return step.kind != Kind::give_up && step.kind != Kind::done;
     };
     Time now = t0;
     bool running = carry_out(now, transfer.start(now));
@@ -354,7 +354,7 @@ TEST_P(LossyLink, EveryDownloadCompletes) {
 
 INSTANTIATE_TEST_SUITE_P(
     Table, LossyLink,
-    testing::Values(
+    testing::ValuesIn(std::vector<Link>{
         Link{.name = "clean"}, Link{.name = "one block", .blocks = 1}, Link{.name = "loss 1 %", .loss = 0.01},
         Link{.name = "loss 20 %", .loss = 0.2, .blocks = 200}, Link{.name = "doubling", .doubling = 0.3},
         Link{.name = "everything twice", .doubling = 1}, Link{.name = "reordering", .delay = 0.3},
@@ -370,7 +370,7 @@ INSTANTIATE_TEST_SUITE_P(
              .windowsize = 16,
              .chatty = true},
         Link{.name = "wrap", .loss = 0.001, .windowsize = 64, .blocks = 70'000},
-        Link{.name = "all together", .loss = 0.05, .doubling = 0.05, .delay = 0.05, .windowsize = 64}));
+        Link{.name = "all together", .loss = 0.05, .doubling = 0.05, .delay = 0.05, .windowsize = 64}}));
 
 TEST(TftpTransfer, NoSorcerersApprentice) {
     // Every packet of the network comes twice, also every ACK: still every block is sent once.

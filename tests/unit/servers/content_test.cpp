@@ -76,32 +76,32 @@ TEST_F(ContentFiles, NothingElseIsReachable) {
         std::string_view asked;
         Kind kind;
     } table[] = {
-        {"../secret", Kind::Forbidden},
-        {"/../secret", Kind::Forbidden},
-        {"pxe/../../secret", Kind::Forbidden},
-        {"pxe/../pxe/file", Kind::Forbidden},
-        {"nbi/NetBootSP0/../secret", Kind::Forbidden},
-        {"nbi/NetBootSP0/GRUB.nbi/../../../secret", Kind::Forbidden},
-        {"nbi/../secret", Kind::Forbidden},
-        {"/private/tftpboot/../../secret", Kind::Forbidden},
-        {"..\\secret", Kind::Forbidden},
-        {"pxe\\..\\..\\secret", Kind::Forbidden},
-        {"nbi/NetBootSP0/GRUB.nbi/way-out", Kind::Forbidden},
-        {"nbi/NetBootSP0/GRUB.nbi", Kind::Forbidden},
-        {"pxe", Kind::Forbidden},
-        {"/etc/passwd", Kind::Missing},
-        {"//etc/passwd", Kind::Missing},
-        {"nbi/NetBootSP0/shadowed", Kind::Missing},
-        {"nbi/NetBootSP0/%2e%2e/secret", Kind::Missing},
-        {"nbi/NetBootSP0", Kind::Forbidden},
-        {"nbi/NetBootSP2/x", Kind::Missing},
-        {"nbi", Kind::Forbidden},
-        {"NetBootSP0/GRUB.nbi/i386/booter", Kind::Missing},
-        {"", Kind::Missing},
-        {"/", Kind::Missing},
-        {"///.//", Kind::Missing},
-        {"pxe/file\0x"sv, Kind::Missing},
-        {"pxe/FILE", Kind::Missing},
+        {"../secret", Kind::forbidden},
+        {"/../secret", Kind::forbidden},
+        {"pxe/../../secret", Kind::forbidden},
+        {"pxe/../pxe/file", Kind::forbidden},
+        {"nbi/NetBootSP0/../secret", Kind::forbidden},
+        {"nbi/NetBootSP0/GRUB.nbi/../../../secret", Kind::forbidden},
+        {"nbi/../secret", Kind::forbidden},
+        {"/private/tftpboot/../../secret", Kind::forbidden},
+        {"..\\secret", Kind::forbidden},
+        {"pxe\\..\\..\\secret", Kind::forbidden},
+        {"nbi/NetBootSP0/GRUB.nbi/way-out", Kind::forbidden},
+        {"nbi/NetBootSP0/GRUB.nbi", Kind::forbidden},
+        {"pxe", Kind::forbidden},
+        {"/etc/passwd", Kind::missing},
+        {"//etc/passwd", Kind::missing},
+        {"nbi/NetBootSP0/shadowed", Kind::missing},
+        {"nbi/NetBootSP0/%2e%2e/secret", Kind::missing},
+        {"nbi/NetBootSP0", Kind::forbidden},
+        {"nbi/NetBootSP2/x", Kind::missing},
+        {"nbi", Kind::forbidden},
+        {"NetBootSP0/GRUB.nbi/i386/booter", Kind::missing},
+        {"", Kind::missing},
+        {"/", Kind::missing},
+        {"///.//", Kind::missing},
+        {"pxe/file\0x"sv, Kind::missing},
+        {"pxe/FILE", Kind::missing},
     };
     for (const auto& row : table) {
         const auto file = content().open(row.asked);
@@ -113,7 +113,7 @@ TEST_F(ContentFiles, NothingElseIsReachable) {
 
 TEST_F(ContentFiles, TheProblemSaysWhereItLooked) {
     EXPECT_EQ(content().open("nbi/NetBootSP0/x").error(),
-              (ContentProblem{Kind::Missing, "no such file", folder_ / "images/x"}));
+              (ContentProblem{Kind::missing, "no such file", folder_ / "images/x"}));
     EXPECT_EQ(content().open("/private/tftpboot/x").error().looked_for,
               (folder_ / "plain/private/tftpboot/x") + ", " + (folder_ / "plain/x"));
     EXPECT_EQ(content().open("a\\x").error().looked_for,
@@ -126,13 +126,13 @@ TEST_F(ContentFiles, WithoutAPlainRootThereAreOnlyImages) {
     EXPECT_TRUE(images_only.open("nbi/NetBootSP0/GRUB.nbi/i386/booter"));
     const auto other = images_only.open("pxe/file");
     ASSERT_FALSE(other);
-    EXPECT_EQ(other.error(), (ContentProblem{Kind::Missing, "no root folder serves this path", "pxe/file"}));
+    EXPECT_EQ(other.error(), (ContentProblem{Kind::missing, "no root folder serves this path", "pxe/file"}));
 }
 
 TEST_F(ContentFiles, AnEndlessNameIsOnlyMissing) {
     const auto file = content().open(std::string(100'000, '/') + "x");
     ASSERT_FALSE(file);
-    EXPECT_EQ(file.error().kind, Kind::Missing);
+    EXPECT_EQ(file.error().kind, Kind::missing);
     EXPECT_LT(file.error().looked_for.size(), 200U);
 }
 

@@ -45,20 +45,21 @@ TEST_P(Suitability, IsDecided) {
     EXPECT_EQ(shown(choose_interfaces(all, std::vector<std::string>{"e"})), GetParam().by_name);
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Cases, Suitability,
-    testing::Values(Case{"Good", [](io::Interface&) {}, "e", "e"},
-                    Case{"Down", [](io::Interface& i) { i.up = false; }, "(e: it is down or has no carrier)",
-                         "(e!: it is down or has no carrier)"},
-                    Case{"NoAddress", [](io::Interface& i) { i.addresses.clear(); },
-                         "(e: it has no IPv4 address)", "(e!: it has no IPv4 address)"},
-                    Case{"Tunnel", [](io::Interface& i) { i.ethernet = false; }, "(e: it is no Ethernet)",
-                         "(e!: it is no Ethernet)"},
-                    Case{"Member", [](io::Interface& i) { i.enslaved = true; },
-                         "(e: it belongs to a bridge or bond)", "(e!: it belongs to a bridge or bond)"},
-                    Case{"Loopback", [](io::Interface& i) { i.loopback = true, i.ethernet = false; },
-                         "(e: it is the loopback)", "e"}),
-    [](const auto& tested) { return tested.param.name; });
+INSTANTIATE_TEST_SUITE_P(Cases, Suitability,
+                         testing::ValuesIn(std::vector<Case>{
+                             Case{"Good", [](io::Interface&) {}, "e", "e"},
+                             Case{"Down", [](io::Interface& i) { i.up = false; },
+                                  "(e: it is down or has no carrier)", "(e!: it is down or has no carrier)"},
+                             Case{"NoAddress", [](io::Interface& i) { i.addresses.clear(); },
+                                  "(e: it has no IPv4 address)", "(e!: it has no IPv4 address)"},
+                             Case{"Tunnel", [](io::Interface& i) { i.ethernet = false; },
+                                  "(e: it is no Ethernet)", "(e!: it is no Ethernet)"},
+                             Case{"Member", [](io::Interface& i) { i.enslaved = true; },
+                                  "(e: it belongs to a bridge or bond)",
+                                  "(e!: it belongs to a bridge or bond)"},
+                             Case{"Loopback", [](io::Interface& i) { i.loopback = true, i.ethernet = false; },
+                                  "(e: it is the loopback)", "e"}}),
+                         [](const auto& tested) { return tested.param.name; });
 
 TEST(InterfaceChoice, WantedNamesAloneInTheirOrderAndOnce) {
     const std::vector<io::Interface> all{ethernet("a"), ethernet("b"), ethernet("c")};

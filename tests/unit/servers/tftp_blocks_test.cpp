@@ -39,7 +39,7 @@ struct BlocksCase {
     bool ahead;
 };
 std::ostream& operator<<(std::ostream& out, const BlocksCase& c) {
-    return out << (c.mode == TftpMode::Octet ? "octet " : "netascii ") << c.size << " octets, blocks of "
+    return out << (c.mode == TftpMode::octet ? "octet " : "netascii ") << c.size << " octets, blocks of "
                << c.blksize << (c.ahead ? " ahead" : "");
 }
 
@@ -49,7 +49,7 @@ class TftpBlocksOf : public testing::TestWithParam<BlocksCase> {
         const BlocksCase& c = GetParam();
         const std::string text = pattern(c.size, "ab\nc\r\rd\n\nefghijklmnop");
         folder_.write("file", text);
-        expected_ = c.mode == TftpMode::Octet ? text : as_netascii(text);
+        expected_ = c.mode == TftpMode::octet ? text : as_netascii(text);
         last_ = expected_.size() / c.blksize + 1;
     }
     TftpBlocks open() {
@@ -97,24 +97,23 @@ TEST_P(TftpBlocksOf, ComeInWindowsAndAgain) {
 
 INSTANTIATE_TEST_SUITE_P(
     Table, TftpBlocksOf,
-    testing::Values(
-        BlocksCase{TftpMode::Octet, 0, 512, false}, BlocksCase{TftpMode::Octet, 0, 512, true},
-        BlocksCase{TftpMode::Octet, 1, 512, true}, BlocksCase{TftpMode::Octet, 511, 512, true},
-        BlocksCase{TftpMode::Octet, 512, 512, true}, BlocksCase{TftpMode::Octet, 513, 512, false},
-        BlocksCase{TftpMode::Octet, 100'000, 512, true}, BlocksCase{TftpMode::Octet, 100'000, 8, true},
-        BlocksCase{TftpMode::Octet, 145'600, 1456, true}, BlocksCase{TftpMode::Octet, 145'600, 1456, false},
-        BlocksCase{TftpMode::Netascii, 0, 512, false}, BlocksCase{TftpMode::Netascii, 1, 8, false},
-        BlocksCase{TftpMode::Netascii, 3000, 8, false}, BlocksCase{TftpMode::Netascii, 10'000, 512, false},
-        BlocksCase{TftpMode::Netascii, 10'000, 513, false}));
+    testing::ValuesIn(std::vector<BlocksCase>{
+        BlocksCase{TftpMode::octet, 0, 512, false}, BlocksCase{TftpMode::octet, 0, 512, true},
+        BlocksCase{TftpMode::octet, 1, 512, true}, BlocksCase{TftpMode::octet, 511, 512, true},
+        BlocksCase{TftpMode::octet, 512, 512, true}, BlocksCase{TftpMode::octet, 513, 512, false},
+        BlocksCase{TftpMode::octet, 100'000, 512, true}, BlocksCase{TftpMode::octet, 100'000, 8, true},
+        BlocksCase{TftpMode::octet, 145'600, 1456, true}, BlocksCase{TftpMode::octet, 145'600, 1456, false},
+        BlocksCase{TftpMode::netascii, 0, 512, false}, BlocksCase{TftpMode::netascii, 1, 8, false},
+        BlocksCase{TftpMode::netascii, 3000, 8, false}, BlocksCase{TftpMode::netascii, 10'000, 512, false},
+        BlocksCase{TftpMode::netascii, 10'000, 513, false}}));
 
 TEST(TftpBlocks, AFileThatShrinksIsAProblem) {
     const tests::TemporaryFolder folder;
     folder.write("file", std::string(100'000, 'x'));
     for (const bool ahead : {false, true}) {
-        for (const TftpMode mode : {TftpMode::Octet, TftpMode::Netascii}) {
+        for (const TftpMode mode : {TftpMode::octet, TftpMode::netascii}) {
             folder.write("file", std::string(100'000, 'x'));
-            TftpBlocks blocks(std::move(*io::File::open_beneath(folder.path(), "file")), mode, 512,
-                              ahead);
+            TftpBlocks blocks(std::move(*io::File::open_beneath(folder.path(), "file")), mode, 512, ahead);
             std::filesystem::resize_file(folder / "file", 1000);
             std::vector<std::uint8_t> buffer(1 << 16);
             EXPECT_EQ(blocks.take(1, 100, 1, buffer).problem, "the file became shorter while it was sent");
@@ -125,8 +124,7 @@ TEST(TftpBlocks, AFileThatShrinksIsAProblem) {
 TEST(TftpBlocks, AFileThatGrowsIsSentAsItWas) {
     const tests::TemporaryFolder folder;
     folder.write("file", "12345");
-    TftpBlocks blocks(std::move(*io::File::open_beneath(folder.path(), "file")), TftpMode::Octet,
-                      512, false);
+    TftpBlocks blocks(std::move(*io::File::open_beneath(folder.path(), "file")), TftpMode::octet, 512, false);
     folder.write("file", "1234567890");
     std::vector<std::uint8_t> buffer(1 << 16);
     EXPECT_EQ(blocks.take(1, 1, 1, buffer).octets.size(), 4U + 5U);

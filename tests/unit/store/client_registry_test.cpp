@@ -51,8 +51,7 @@ bool eventually(Condition condition) {
 }
 
 struct RegistryOverBroken : testing::Test {
-    std::shared_ptr<tests::BrokenStoreState> disk =
-        std::make_shared<tests::BrokenStoreState>();
+    std::shared_ptr<tests::BrokenStoreState> disk = std::make_shared<tests::BrokenStoreState>();
     base::Guarded<std::vector<std::string>> troubles;
 
     std::unique_ptr<ClientRegistry> open(ClientRegistry::Options options) {
@@ -80,9 +79,8 @@ TEST(ClientRegistry, TakesEffectAtOnce) {
 }
 
 TEST(ClientRegistry, StartsWithWhatTheStoreHolds) {
-    ClientRegistry registry(std::make_unique<tests::FixedStore>(std::vector{
-                                tests::client_of(1, 7), tests::client_of(2, 9)}),
-                            {});
+    ClientRegistry registry(
+        std::make_unique<tests::FixedStore>(std::vector{tests::client_of(1, 7), tests::client_of(2, 9)}), {});
     EXPECT_EQ(registry.size(), 2U);
     EXPECT_EQ(registry.find(choice_of(1).key), tests::client_of(1, 7));
     EXPECT_EQ(registry.apply(choice_of(3))->machine_name, "NetBoot010");

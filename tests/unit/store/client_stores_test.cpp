@@ -85,19 +85,15 @@ TEST_P(EveryStore, TakesNothingAtAll) {
     EXPECT_TRUE(store->load().empty());
 }
 
-INSTANTIATE_TEST_SUITE_P(Stores, EveryStore,
-                         testing::Values(StoreCase{"Memory",
-                                                   [](const tests::TemporaryFolder&) {
-                                                       return std::make_unique<MemoryStore>();
-                                                   }},
-                                         StoreCase{"Sqlite",
-                                                   [](const tests::TemporaryFolder& directory) {
-                                                       return SqliteStore::open(
-                                                           {.path = directory / "clients.db"});
-                                                   }}),
-                         [](const testing::TestParamInfo<StoreCase>& instance) {
-                             return instance.param.name;
-                         });
+INSTANTIATE_TEST_SUITE_P(
+    Stores, EveryStore,
+    testing::Values(StoreCase{"Memory",
+                              [](const tests::TemporaryFolder&) { return std::make_unique<MemoryStore>(); }},
+                    StoreCase{"Sqlite",
+                              [](const tests::TemporaryFolder& directory) {
+                                  return SqliteStore::open({.path = directory / "clients.db"});
+                              }}),
+    [](const testing::TestParamInfo<StoreCase>& instance) { return instance.param.name; });
 
 }  // namespace
 }  // namespace pomona::store

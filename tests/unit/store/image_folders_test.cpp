@@ -22,6 +22,7 @@ using model::ImageProblem;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using tests::default_key;
 using tests::TemporaryFolder;
 using tests::write_file;
 using tests::write_image;
@@ -33,8 +34,6 @@ ImageFolderSettings settings_for(const TemporaryFolder& root) {
     return settings;
 }
 
-constexpr std::string_view kDefault = "<key>IsDefault</key><true/>";
-
 std::string texts(const ImageReading& reading) {
     std::string texts;
     for (const ImageProblem& problem : reading.problems) texts += problem.text() + "\n";
@@ -43,7 +42,7 @@ std::string texts(const ImageReading& reading) {
 
 TEST(ImageFolders, PublishesAnImage) {
     const TemporaryFolder root;
-    write_image(root / "grub.nbi", "GRUB 2", 4097, kDefault);
+    write_image(root / "grub.nbi", "GRUB 2", 4097, default_key);
     const ImageReading reading = read_image_folders(settings_for(root));
     EXPECT_THAT(reading.problems, IsEmpty()) << texts(reading);
     ASSERT_EQ(reading.catalogue.images().size(), 1U);
@@ -77,7 +76,7 @@ std::string only_problem(const ImageReading& reading) {
 
 TEST(ImageFolders, OneBrokenImageHidesNoOther) {
     const TemporaryFolder root;
-    write_image(root / "a.nbi", "A", 1, kDefault);
+    write_image(root / "a.nbi", "A", 1, default_key);
     write_image(root / "b.nbi", "B", 2);
     write_file(root / "b.nbi/NBImageInfo.plist", "<plist><dict>\n<key>Name</key></dict></plist>");
     write_image(root / "c.nbi", "C", 3);
@@ -93,7 +92,7 @@ TEST(ImageFolders, ReadsByNameBytewiseWhateverTheDiskSays) {
     int index = 1;
     for (const char* name :
          {"b.nbi", "\xc3\xa9t\xc3\xa9.nbi", "A b.nbi", "a.nbi", "Z.nbi", "10.6 Another Example.nbi"}) {
-        write_image(root / name, name, index, index == 1 ? kDefault : std::string_view());
+        write_image(root / name, name, index, index == 1 ? default_key : std::string_view());
         ++index;
     }
     EXPECT_THAT(folders(read_image_folders(settings_for(root))),
@@ -104,7 +103,7 @@ TEST(ImageFolders, ReadsByNameBytewiseWhateverTheDiskSays) {
 TEST(ImageFolders, RootsComeInTheGivenOrder) {
     const TemporaryFolder first;
     const TemporaryFolder second;
-    write_image(first / "z.nbi", "Z", 1, kDefault);
+    write_image(first / "z.nbi", "Z", 1, default_key);
     write_image(second / "a.nbi", "A", 2);
     ImageFolderSettings settings = settings_for(first);
     write_image(first / "y.nbi", "Y", 3);
@@ -119,7 +118,7 @@ TEST(ImageFolders, PinnedOrderAndDisabledListsFollowTheSettings) {
     const TemporaryFolder root;
     const std::string disabled =
         "<key>DisabledSystemIdentifiers</key><array><string>iMac12,1</string></array>";
-    write_image(root / "a.nbi", "A", 1, std::string(kDefault) + disabled);
+    write_image(root / "a.nbi", "A", 1, std::string(default_key) + disabled);
     write_image(root / "b.nbi", "B", 2, disabled);
     ImageFolderSettings settings = settings_for(root);
     settings.pinned_order = {"b.nbi"};
@@ -132,7 +131,7 @@ TEST(ImageFolders, PinnedOrderAndDisabledListsFollowTheSettings) {
 
 TEST(ImageFolders, NamesThatAreNoImagesAreLeftAlone) {
     const TemporaryFolder root;
-    write_image(root / "a.nbi", "A", 1, kDefault);
+    write_image(root / "a.nbi", "A", 1, default_key);
     write_image(root / "x.nbi.old", "X", 2);
     write_file(root / "notes.txt", "hello");
     write_file(root / "tools/readme", "hello");
@@ -155,7 +154,7 @@ class ImageFoldersTell : public testing::TestWithParam<WrongCase> {};
 
 TEST_P(ImageFoldersTell, WhatIsWrongAndWhatToDo) {
     const TemporaryFolder root;
-    write_image(root / "good.nbi", "Good", 1, kDefault);
+    write_image(root / "good.nbi", "Good", 1, default_key);
     GetParam().make(root);
     const ImageReading reading = read_image_folders(settings_for(root));
     EXPECT_THAT(folders(reading), ElementsAre("good.nbi"));
@@ -166,77 +165,77 @@ TEST_P(ImageFoldersTell, WhatIsWrongAndWhatToDo) {
     EXPECT_NE(reading.problems[0].remedy, "");
 }
 
-constexpr auto kError = ImageProblem::Severity::error;
-constexpr auto kWarning = ImageProblem::Severity::warning;
+constexpr auto error = ImageProblem::Severity::error;
+constexpr auto warning = ImageProblem::Severity::warning;
 
 INSTANTIATE_TEST_SUITE_P(
     Table, ImageFoldersTell,
-    testing::Values(
-        WrongCase{"upper_case", [](const TemporaryFolder& r) { write_image(r / "x.NBI", "X", 2); }, kWarning,
+    testing::ValuesIn(std::vector<WrongCase>{
+        WrongCase{"upper_case", [](const TemporaryFolder& r) { write_image(r / "x.NBI", "X", 2); }, warning,
                   "x.NBI", "lower case"},
-        WrongCase{"a_file", [](const TemporaryFolder& r) { write_file(r / "x.nbi", "x"); }, kWarning, "x.nbi",
+        WrongCase{"a_file", [](const TemporaryFolder& r) { write_file(r / "x.nbi", "x"); }, warning, "x.nbi",
                   "not an image folder"},
         WrongCase{"no_plist", [](const TemporaryFolder& r) { write_file(r / "x.nbi/i386/booter", "x"); },
-                  kError, "x.nbi", "there is no NBImageInfo.plist"},
+                  error, "x.nbi", "there is no NBImageInfo.plist"},
         WrongCase{"plist_of_another_name",
-                  [](const TemporaryFolder& r) { write_file(r / "x.nbi/NBImageInfo.plist.bak", "x"); },
-                  kError, "x.nbi", "there is no NBImageInfo.plist"},
+                  [](const TemporaryFolder& r) { write_file(r / "x.nbi/NBImageInfo.plist.bak", "x"); }, error,
+                  "x.nbi", "there is no NBImageInfo.plist"},
         WrongCase{"plist_is_a_folder",
-                  [](const TemporaryFolder& r) { write_file(r / "x.nbi/NBImageInfo.plist/x", "x"); }, kError,
+                  [](const TemporaryFolder& r) { write_file(r / "x.nbi/NBImageInfo.plist/x", "x"); }, error,
                   "x.nbi/NBImageInfo.plist", "no regular file"},
         WrongCase{"plist_is_a_fifo",
                   [](const TemporaryFolder& r) {
                       std::filesystem::create_directory(r / "x.nbi");
                       ASSERT_EQ(::mkfifo((r / "x.nbi/NBImageInfo.plist").c_str(), 0600), 0);
                   },
-                  kError, "x.nbi/NBImageInfo.plist", "no regular file"},
+                  error, "x.nbi/NBImageInfo.plist", "no regular file"},
         WrongCase{"plist_too_large",
                   [](const TemporaryFolder& r) {
                       write_file(r / "x.nbi/NBImageInfo.plist", std::string((1U << 20U) + 5, ' '));
                   },
-                  kError, "x.nbi/NBImageInfo.plist", "more than the 1048576 allowed"},
+                  error, "x.nbi/NBImageInfo.plist", "more than the 1048576 allowed"},
         WrongCase{"plist_empty",
-                  [](const TemporaryFolder& r) { write_file(r / "x.nbi/NBImageInfo.plist", ""); }, kError,
+                  [](const TemporaryFolder& r) { write_file(r / "x.nbi/NBImageInfo.plist", ""); }, error,
                   "x.nbi/NBImageInfo.plist", "empty"},
-        WrongCase{"nested", [](const TemporaryFolder& r) { write_image(r / "x.nbi/x.nbi", "X", 2); }, kError,
+        WrongCase{"nested", [](const TemporaryFolder& r) { write_image(r / "x.nbi/x.nbi", "X", 2); }, error,
                   "x.nbi", "x.nbi/x.nbi lies inside"},
         WrongCase{"nested_twice", [](const TemporaryFolder& r) { write_image(r / "x.nbi/y/z.nbi", "X", 2); },
-                  kError, "x.nbi", "x.nbi/y/z.nbi lies inside"},
-        WrongCase{"too_deep", [](const TemporaryFolder& r) { write_image(r / "lab/x.nbi", "X", 2); },
-                  kWarning, "lab/x.nbi", "too deep"},
+                  error, "x.nbi", "x.nbi/y/z.nbi lies inside"},
+        WrongCase{"too_deep", [](const TemporaryFolder& r) { write_image(r / "lab/x.nbi", "X", 2); }, warning,
+                  "lab/x.nbi", "too deep"},
         WrongCase{"dangling_link",
                   [](const TemporaryFolder& r) { std::filesystem::create_symlink("nowhere", r / "x.nbi"); },
-                  kError, "x.nbi", "leads nowhere"},
+                  error, "x.nbi", "leads nowhere"},
         WrongCase{"link_out_of_the_root",
                   [](const TemporaryFolder& r) { std::filesystem::create_symlink("/etc", r / "x.nbi"); },
-                  kError, "x.nbi", "out of the image root"},
+                  error, "x.nbi", "out of the image root"},
         WrongCase{"link_loop",
                   [](const TemporaryFolder& r) { std::filesystem::create_symlink("x.nbi", r / "x.nbi"); },
-                  kError, "x.nbi", "cannot be opened"},
+                  error, "x.nbi", "cannot be opened"},
         WrongCase{"boot_file_is_a_link_out",
                   [](const TemporaryFolder& r) {
                       write_image(r / "x.nbi", "X", 2);
                       std::filesystem::remove(r / "x.nbi/i386/booter");
                       std::filesystem::create_symlink("/bin/true", r / "x.nbi/i386/booter");
                   },
-                  kError, "x.nbi/i386/booter", "leads out of the image root"},
+                  error, "x.nbi/i386/booter", "leads out of the image root"},
         WrongCase{"boot_file_is_no_program",
                   [](const TemporaryFolder& r) {
                       write_image(r / "x.nbi", "X", 2);
                       write_file(r / "x.nbi/i386/booter", "#!/bin/sh\n");
                   },
-                  kError, "x.nbi/i386/booter", "no EFI program"},
+                  error, "x.nbi/i386/booter", "no EFI program"},
         WrongCase{"boot_file_cut_off",
                   [](const TemporaryFolder& r) {
                       write_image(r / "x.nbi", "X", 2);
                       std::filesystem::resize_file(r / "x.nbi/i386/booter", 1000);
                   },
-                  kError, "x.nbi/i386/booter", "ends inside its section"}),
+                  error, "x.nbi/i386/booter", "ends inside its section"}}),
     [](const auto& test) { return test.param.name; });
 
 TEST(ImageFolders, FollowsLinksBeneathTheRoot) {
     const TemporaryFolder root;
-    write_image(root / "versions/grub-2", "GRUB", 1, kDefault);
+    write_image(root / "versions/grub-2", "GRUB", 1, default_key);
     std::filesystem::create_symlink("versions/grub-2", root / "grub.nbi");
     write_file(root / "programs/booter", tests::universal_efi_program());
     write_image(root / "other.nbi", "Other", 2);
@@ -248,9 +247,19 @@ TEST(ImageFolders, FollowsLinksBeneathTheRoot) {
     EXPECT_EQ(reading.catalogue.images()[1].boot_files[0].width, model::EfiWidth::universal);
 }
 
+TEST(ImageFolders, AnAbsoluteLinkIsNotFollowedAndSaysWhatToWrite) {
+    const TemporaryFolder root;
+    write_image(root / "grub.nbi", "GRUB", 1, kDefault);
+    std::filesystem::create_symlink(root / "grub.nbi", root / "again.nbi");
+    const ImageReading reading = read_image_folders(settings_for(root));
+    EXPECT_THAT(folders(reading), ElementsAre("grub.nbi"));
+    ASSERT_EQ(reading.problems.size(), 1U) << texts(reading);
+    EXPECT_THAT(reading.problems[0].remedy, testing::HasSubstr("relative link"));
+}
+
 TEST(ImageFolders, AMissingRootIsOneProblemAmongOtherRoots) {
     const TemporaryFolder root;
-    write_image(root / "a.nbi", "A", 1, kDefault);
+    write_image(root / "a.nbi", "A", 1, default_key);
     write_file(root / "file", "x");
     ImageFolderSettings settings = settings_for(root);
     settings.roots.push_back({.name = "NetBootSP1", .path = root / "gone"});
@@ -335,7 +344,7 @@ TEST(ImageFolders, ADisabledImageIsANote) {
 
 TEST(ImageFolders, ExternalTftpServerSeesPathsBelowItsRoot) {
     const TemporaryFolder tftp;
-    write_image(tftp / "netboot/images/a.nbi", "A", 1, kDefault);
+    write_image(tftp / "netboot/images/a.nbi", "A", 1, default_key);
     ImageFolderSettings settings = settings_for(tftp);
     settings.roots[0].path = tftp / "netboot/images";
     const auto path_with_root = [&](const std::string& tftp_root) {
@@ -357,7 +366,7 @@ TEST(ImageFolders, ExternalTftpServerSeesPathsBelowItsRoot) {
 TEST(ImageFolders, AsksForEachHostOnce) {
     const TemporaryFolder root;
     write_image(root / "a.nbi", "A", 1,
-                std::string(kDefault) + "<key>LoadBalanceServer</key><string>lb.example</string>");
+                std::string(default_key) + "<key>LoadBalanceServer</key><string>lb.example</string>");
     write_image(root / "b.nbi", "B", 2, "<key>LoadBalanceServer</key><string>lb.example</string>");
     ImageFolderSettings settings = settings_for(root);
     int asked = 0;

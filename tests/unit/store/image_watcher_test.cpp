@@ -19,15 +19,15 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using tests::default_key;
 using tests::plist_text;
 using tests::TemporaryFolder;
 using tests::write_file;
 using tests::write_image;
 using namespace std::chrono_literals;
 
-constexpr std::string_view kDefault = "<key>IsDefault</key><true/>";
 /// Nothing here takes that long; a busy machine may.
-constexpr auto kPatience = 20s;
+constexpr auto patience = 20s;
 
 /// A watcher with short times, and what it reported.
 class Watched {
@@ -52,7 +52,7 @@ class Watched {
     template <typename Condition>
     bool wait_for(const Condition& condition) {
         std::unique_lock lock(mutex_);
-        return changed_.wait_for(lock, kPatience,
+        return changed_.wait_for(lock, patience,
                                  [&] { return !reloads_.empty() && condition(reloads_.back()); });
     }
     bool wait_for_images(std::size_t count) {
@@ -94,7 +94,7 @@ std::vector<ImageRoot> root_of(const TemporaryFolder& root) {
 
 TEST(ImageWatcher, PublishesBeforeStartReturns) {
     const TemporaryFolder root;
-    write_image(root / "a.nbi", "A", 1, kDefault);
+    write_image(root / "a.nbi", "A", 1, default_key);
     Watched watched(root_of(root));
     EXPECT_THAT(watched.folders(), ElementsAre("a.nbi"));
     EXPECT_EQ(watched.readings(), 1U);
@@ -110,7 +110,7 @@ TEST(ImageWatcher, PublishesBeforeStartReturns) {
 TEST(ImageWatcher, NoticesImagesThatComeAndGo) {
     const TemporaryFolder root;
     Watched watched(root_of(root));
-    write_image(root / "a.nbi", "A", 1, kDefault);
+    write_image(root / "a.nbi", "A", 1, default_key);
     ASSERT_TRUE(watched.wait_for_images(1));
     EXPECT_FALSE(watched.last().requested);
     write_image(root / "b.nbi", "B", 2);
@@ -122,7 +122,7 @@ TEST(ImageWatcher, NoticesImagesThatComeAndGo) {
 
 TEST(ImageWatcher, NoticesChangesInsideAnImage) {
     const TemporaryFolder root;
-    write_image(root / "a.nbi", "A", 1, kDefault);
+    write_image(root / "a.nbi", "A", 1, default_key);
     Watched watched(root_of(root));
     write_file(root / "a.nbi/NBImageInfo.plist", plist_text("New name", 1));
     ASSERT_TRUE(watched.wait_for([](const ImageReload& r) {
@@ -138,7 +138,7 @@ TEST(ImageWatcher, NoticesChangesInsideAnImage) {
 
 TEST(ImageWatcher, ReadersKeepWhatTheyTook) {
     const TemporaryFolder root;
-    write_image(root / "a.nbi", "A", 1, kDefault);
+    write_image(root / "a.nbi", "A", 1, default_key);
     Watched watched(root_of(root));
     const auto taken = watched.current();
     std::filesystem::remove_all(root / "a.nbi");
@@ -149,7 +149,7 @@ TEST(ImageWatcher, ReadersKeepWhatTheyTook) {
 TEST(ImageWatcher, WaitsForQuiet) {
     const TemporaryFolder root;
     Watched watched(root_of(root), {.quiet = 10min, .longest_wait = 20min, .root_check = 10ms});
-    write_image(root / "a.nbi", "A", 1, kDefault);
+    write_image(root / "a.nbi", "A", 1, default_key);
     std::this_thread::sleep_for(150ms);
     EXPECT_EQ(watched.readings(), 1U);
     EXPECT_TRUE(watched.current()->empty());
@@ -157,11 +157,11 @@ TEST(ImageWatcher, WaitsForQuiet) {
 
 TEST(ImageWatcher, EndlessNoiseDoesNotPutOffTheReading) {
     const TemporaryFolder root;
-    write_image(root / "a.nbi", "A", 1, kDefault);
+    write_image(root / "a.nbi", "A", 1, default_key);
     Watched watched(root_of(root), {.quiet = 10min, .longest_wait = 200ms});
     write_image(root / "b.nbi", "B", 2);
     const auto start = std::chrono::steady_clock::now();
-    while (watched.current()->images().size() < 2 && std::chrono::steady_clock::now() - start < kPatience) {
+    while (watched.current()->images().size() < 2 && std::chrono::steady_clock::now() - start < patience) {
         write_file(root / "a.nbi/noise", "x");
         std::this_thread::sleep_for(10ms);
     }
@@ -170,12 +170,12 @@ TEST(ImageWatcher, EndlessNoiseDoesNotPutOffTheReading) {
 
 TEST(ImageWatcher, ReadsOnRequest) {
     const TemporaryFolder root;
-    write_image(root / "a.nbi", "A", 1, kDefault);
+    write_image(root / "a.nbi", "A", 1, default_key);
     Watched watched(root_of(root), {.quiet = 10min, .longest_wait = 20min});
     const auto before = watched.current();
     watched.watcher().reload();
     ASSERT_TRUE(watched.wait_for([&](const ImageReload&) { return true; }));
-    const auto deadline = std::chrono::steady_clock::now() + kPatience;
+    const auto deadline = std::chrono::steady_clock::now() + patience;
     while (watched.readings() < 2 && std::chrono::steady_clock::now() < deadline)
         std::this_thread::sleep_for(5ms);
     ASSERT_EQ(watched.readings(), 2U);
@@ -191,7 +191,7 @@ TEST(ImageWatcher, ReadsOnRequest) {
 TEST(ImageWatcher, ARootMayComeLater) {
     const TemporaryFolder folder;
     const TemporaryFolder other;
-    write_image(other / "b.nbi", "B", 2, kDefault);
+    write_image(other / "b.nbi", "B", 2, default_key);
     auto roots = root_of(other);
     roots.push_back({.name = "NetBootSP1", .path = folder / "later"});
     Watched watched(roots);
@@ -208,7 +208,7 @@ TEST(ImageWatcher, ARootMayComeLater) {
 TEST(ImageWatcher, ARootThatGoesTakesOnlyItsOwnImages) {
     const TemporaryFolder folder;
     const TemporaryFolder other;
-    write_image(other / "b.nbi", "B", 2, kDefault);
+    write_image(other / "b.nbi", "B", 2, default_key);
     write_image(folder / "images/a.nbi", "A", 1);
     auto roots = root_of(other);
     roots.push_back({.name = "NetBootSP1", .path = folder / "images"});
@@ -224,8 +224,8 @@ TEST(ImageWatcher, ARootThatGoesTakesOnlyItsOwnImages) {
 
 TEST(ImageWatcher, ARootThatIsReplacedIsReadAnew) {
     const TemporaryFolder folder;
-    write_image(folder / "one/a.nbi", "A", 1, kDefault);
-    write_image(folder / "two/b.nbi", "B", 2, kDefault);
+    write_image(folder / "one/a.nbi", "A", 1, default_key);
+    write_image(folder / "two/b.nbi", "B", 2, default_key);
     std::filesystem::create_directory_symlink("one", folder / "images");
     Watched watched({{.name = "NetBootSP0", .path = folder / "images"}});
     EXPECT_THAT(watched.folders(), ElementsAre("a.nbi"));
@@ -239,7 +239,7 @@ TEST(ImageWatcher, ARootThatIsReplacedIsReadAnew) {
 TEST(ImageWatcher, EveryCatalogueSeenIsWhole) {
     const TemporaryFolder root;
     for (int i = 1; i <= 3; ++i)
-        write_image(root / (std::to_string(i) + ".nbi"), "Image", i, i == 1 ? kDefault : "");
+        write_image(root / (std::to_string(i) + ".nbi"), "Image", i, i == 1 ? default_key : "");
     Watched watched(root_of(root), {.quiet = 1ms, .longest_wait = 5ms, .root_check = 5ms});
     std::jthread reader([&](const std::stop_token& stop) {
         while (!stop.stop_requested()) {
@@ -272,7 +272,7 @@ TEST(ImageWatcher, StopsAtOnceAndWithoutStart) {
         base::Snapshot<model::Catalogue> published(std::make_shared<const model::Catalogue>());
         const ImageWatcher never_started({}, published, {});
     }
-    EXPECT_LT(std::chrono::steady_clock::now() - start, kPatience);
+    EXPECT_LT(std::chrono::steady_clock::now() - start, patience);
 }
 
 }  // namespace

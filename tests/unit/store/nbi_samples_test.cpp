@@ -10,6 +10,7 @@
 #include <fstream>
 #include <iterator>
 #include <string>
+#include <vector>
 
 namespace pomona::store {
 namespace {
@@ -76,14 +77,15 @@ TEST_P(NbiSample, MakesTheExpectedImageOnceEnabled) {
     EXPECT_EQ(image.disabled_models.size(), GetParam().disabled);
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Each, NbiSample,
-    testing::Values(Sample{"autocaspernbi-generic.plist", 0x8100a410, false, false, 0, 0},
-                    Sample{"autocaspernbi-10.11.1-latest.plist", 0x8100a410, false, false, 0, 72},
-                    Sample{"autocaspernbi-10.11.1-latest.binary.plist", 0x8100a410, false, false, 0, 72},
-                    Sample{"macops-deploystudio-10.8.plist", 0x8200043a, false, true, 41, 20},
-                    Sample{"ipxe-bootstrap-http.plist", 0x01004e2b, true, true, 0, 64},
-                    Sample{"netbootd-10.6-another-example.plist", 0x8100a410, false, false, 0, 0}));
+INSTANTIATE_TEST_SUITE_P(Each, NbiSample,
+                         testing::ValuesIn(std::vector<Sample>{
+                             Sample{"autocaspernbi-generic.plist", 0x8100a410, false, false, 0, 0},
+                             Sample{"autocaspernbi-10.11.1-latest.plist", 0x8100a410, false, false, 0, 72},
+                             Sample{"autocaspernbi-10.11.1-latest.binary.plist", 0x8100a410, false, false, 0,
+                                    72},
+                             Sample{"macops-deploystudio-10.8.plist", 0x8200043a, false, true, 41, 20},
+                             Sample{"ipxe-bootstrap-http.plist", 0x01004e2b, true, true, 0, 64},
+                             Sample{"netbootd-10.6-another-example.plist", 0x8100a410, false, false, 0, 0}}));
 
 }  // namespace
 }  // namespace pomona::store

@@ -5,7 +5,7 @@
 
 #include <utility>
 
-namespace pomona::store {
+namespace pomona::io {
 
 class Descriptor {
   public:
@@ -18,15 +18,18 @@ class Descriptor {
     }
     Descriptor(const Descriptor&) = delete;
     Descriptor& operator=(const Descriptor&) = delete;
-    ~Descriptor() {
-        if (fd_ >= 0) ::close(fd_);
-    }
+    ~Descriptor() { close(); }
 
     [[nodiscard]] int get() const { return fd_; }
-    [[nodiscard]] bool is_open() const { return fd_ >= 0; }
+    [[nodiscard]] explicit operator bool() const { return fd_ >= 0; }
+    /// Gives it away, for the caller to close.
+    [[nodiscard]] int release() { return std::exchange(fd_, -1); }
+    void close() {
+        if (fd_ >= 0) ::close(std::exchange(fd_, -1));
+    }
 
   private:
     int fd_ = -1;
 };
 
-}  // namespace pomona::store
+}  // namespace pomona::io
