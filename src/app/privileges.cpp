@@ -136,7 +136,10 @@ Result<void> prepare_folder(const std::string& path, const Account& account) {
     if (::mkdir(path.c_str(), for_owner_and_group) != 0) {
         const int error = errno;
         struct stat status{};
-        if (error == EEXIST && ::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode)) return {};
+        if (error == EEXIST) {
+            if (::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode)) return {};
+            return fail("it is no folder", path, "name a folder");
+        }
         return fail("it cannot be made (" + std::string(std::strerror(error)) + ")", path,
                     "make it: install -d -o " + account.name + " " + path);
     }

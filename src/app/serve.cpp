@@ -9,6 +9,7 @@
 #include "servers/content.hpp"
 #include "servers/control_server.hpp"
 #include "servers/interface_choice.hpp"
+#include "servers/line_budget.hpp"
 #include "servers/log.hpp"
 #include "servers/machine_verbs.hpp"
 #include "servers/service_verbs.hpp"
@@ -53,6 +54,8 @@ using servers::log_event;
 /// An interface that could not be opened, or whose notice was missed, is looked at again this often.
 constexpr std::chrono::seconds interface_check{5};
 constexpr std::chrono::hours expiry_check{24};
+/// Log lines a second about refused TFTP requests; the rest is counted.
+constexpr unsigned refusal_lines_a_second = 100;
 
 /// Something that keeps the daemon from starting; the caller prints it and ends.
 class StartError : public std::runtime_error {
@@ -105,7 +108,23 @@ void log_image_reload(const store::ImageReload& reload) {
     }
 }
 
-void log_tftp_end(const servers::TftpReport& report) {
+/// True for requests that were refused before anything was sent: those alone cost a sender nothing.
+bool was_refused(servers::TftpEnd end) {
+    using enum servers::TftpEnd;
+    return end == NotFound || end == AccessDenied || end == WriteRefused || end == Malformed ||
+           end == OptionRefused || end == TooManyTransfers;
+}
+
+/// Called by the threads of the TFTP server.
+void log_tftp_end(base::Guarded<servers::LineBudget>& refusals, const servers::TftpReport& report) {
+    if (was_refused(report.end)) {
+        const auto verdict = refusals.with(
+            [](servers::LineBudget& budget) { return budget.ask(std::chrono::steady_clock::now()); });
+        if (verdict.held_back > 0) {
+            log_event(Level::warn, "tftp-refusals-not-logged", {{"count", verdict.held_back}});
+        }
+        if (!verdict.write) return;
+    }
     const auto seconds = std::chrono::duration<double>(report.duration).count();
     log_event(report.succeeded() ? Level::info : Level::warn, "tftp",
               {{"client", report.client.text()},
@@ -134,7 +153,10 @@ servers::TftpServerOptions tftp_options(const Settings& settings) {
     options.single_port = settings.tftp_single_port;
     options.max_transfers = settings.tftp_max_transfers;
     options.max_transfers_per_client = settings.tftp_max_transfers_per_client;
-    options.on_end = log_tftp_end;
+    options.on_end = [refusals = std::make_shared<base::Guarded<servers::LineBudget>>(
+                          servers::LineBudget(refusal_lines_a_second))](const servers::TftpReport& report) {
+        log_tftp_end(*refusals, report);
+    };
     return options;
 }
 
@@ -145,16 +167,32 @@ std::shared_ptr<const servers::Content> content_of(const Settings& settings) {
     return std::make_shared<const servers::Content>(std::move(shares), settings.tftp_root);
 }
 
+/// Wakes the loop when the host's interfaces change.
+struct InterfaceWatch {
+    io::InterfaceMonitor monitor;
+    boost::asio::posix::stream_descriptor readable;
+
+    explicit InterfaceWatch(boost::asio::io_context& loop) : readable(loop, monitor.descriptor()) {}
+    InterfaceWatch(const InterfaceWatch&) = delete;
+    InterfaceWatch& operator=(const InterfaceWatch&) = delete;
+    // The descriptor is the monitor's to close.
+    ~InterfaceWatch() { readable.release(); }
+};
+
 /// A root that comes and goes while serving is waited for; one that is not there at the start is a mistake.
-void require_image_roots(const Settings& settings) {
-    for (const ImageRoot& root : settings.image_roots) {
+void require_roots(const Settings& settings) {
+    const auto require = [&](const std::string& path, std::string_view setting) {
         std::error_code error;
-        const std::filesystem::directory_iterator readable(root.path, error);
-        if (!error) continue;
-        refuse("the image root " + root.path + " cannot be read: " + error.message(),
-               settings.source_of("image-root"),
-               "make the folder and let the user '" + settings.user + "' read it, or name another one");
-    }
+        const std::filesystem::directory_iterator readable(path, error);
+        if (!error) return;
+        const std::string reader = settings.user.empty() ? "us" : "the user '" + settings.user + "'";
+        refuse("the folder " + path + " cannot be read: " + error.message(), settings.place_of(setting),
+               "make it and let " + reader + " read it, or name another one");
+    };
+    for (const ImageRoot& root : settings.image_roots) require(root.path, "image-root");
+    // With tftp=external it is another program's, and perhaps on another machine.
+    if (settings.tftp == TftpMode::on && !settings.tftp_root.empty())
+        require(settings.tftp_root, "tftp-root");
 }
 
 /// Everything that serves, in the order in which it is made; the destructor ends it in the opposite order.
@@ -195,8 +233,7 @@ class Daemon {
     std::unique_ptr<store::ImageWatcher> images_;
     std::unique_ptr<servers::BootServer> boot_server_;
     std::optional<io::HeldUdpPort> held_port_;
-    io::InterfaceMonitor monitor_;
-    boost::asio::posix::stream_descriptor interfaces_changed_;
+    InterfaceWatch interface_watch_;
     boost::asio::steady_timer interface_check_;
     /// Of the last look, so that each is told once.
     std::vector<servers::RefusedInterface> refused_;
@@ -211,11 +248,11 @@ Daemon::Daemon(const Settings& settings)
             [](const std::string& worker, const std::exception_ptr& failure) {
                 log_event(Level::error, "thread-trouble", {{"thread", worker}, {"error", in_words(failure)}});
             }),
-      interfaces_changed_(boot_.context(), monitor_.descriptor()),
+      interface_watch_(boot_.context()),
       interface_check_(boot_.context()) {
     // Two capabilities are all that opening ports takes, so root is gone before anything is opened.
     become_user(settings);
-    require_image_roots(settings);
+    require_roots(settings);
 
     registry_ = std::make_unique<store::ClientRegistry>(
         store::open_or_use_memory(
@@ -233,7 +270,7 @@ Daemon::Daemon(const Settings& settings)
                                                          *registry_);
 
     if (refresh_interfaces(true) == 0) {
-        refuse("no interface can be served", settings.source_of("interface"),
+        refuse("no interface can be served", settings.place_of("interface"),
                "'pomona check' says of each one why not");
     }
     hold_port();
@@ -244,9 +281,9 @@ Daemon::Daemon(const Settings& settings)
     boot_server_->on_port_lost([this] { check_interfaces_later(); });
     watch_interfaces();
     check_interfaces_later();
-    boot_.start();
-    if (tftp_) tftp_thread_ = std::jthread([this](const std::stop_token& stop) { tftp_->run(stop); });
     expire_later();
+    if (tftp_) tftp_thread_ = std::jthread([this](const std::stop_token& stop) { tftp_->run(stop); });
+    boot_.start();
 }
 
 Daemon::~Daemon() {
@@ -258,7 +295,6 @@ Daemon::~Daemon() {
     }
     images_.reset();
     boot_.stop();
-    interfaces_changed_.release();
     registry_->flush();
     registry_.reset();
     boot_server_.reset();
@@ -266,16 +302,19 @@ Daemon::~Daemon() {
 
 void Daemon::become_user(const Settings& settings) {
     const auto account = find_account(settings.user);
-    if (!account) throw StartError(account.error());
-    if (const auto made = prepare_folder(settings.state_dir, *account); !made) throw StartError(made.error());
-    const std::string socket_folder = settings.control_socket.substr(0, settings.control_socket.rfind('/'));
-    if (!socket_folder.empty() && socket_folder != settings.control_socket) {
-        if (const auto made = prepare_folder(socket_folder, *account); !made) throw StartError(made.error());
-    }
+    if (!account) refuse(account.error().what, settings.place_of("user"), account.error().remedy);
+    const auto prepare = [&](const std::string& path, std::string_view setting) {
+        const auto made = prepare_folder(path, *account);
+        if (made) return;
+        refuse(made.error().where + ": " + made.error().what, settings.place_of(setting),
+               made.error().remedy);
+    };
+    prepare(settings.state_dir, "state-dir");
+    prepare(std::filesystem::path(settings.control_socket).parent_path(), "control-socket");
     if (const auto dropped = drop_privileges(*account); !dropped) throw StartError(dropped.error());
     const Capabilities can = current_capabilities();
     if (!can.net_raw) {
-        refuse("capture ports cannot be opened without CAP_NET_RAW", settings.source_of("user"),
+        refuse("capture ports cannot be opened without CAP_NET_RAW", settings.place_of("user"),
                "start it as root or by its systemd unit");
     }
 }
@@ -286,7 +325,7 @@ std::size_t Daemon::refresh_interfaces(bool starting) {
     for (const servers::RefusedInterface& interface : refused) {
         if (std::ranges::find(refused_, interface) != refused_.end()) continue;
         if (starting && interface.wanted) {
-            refuse(interface.name + ": " + interface.reason, settings_.source_of("interface"),
+            refuse(interface.name + ": " + interface.reason, settings_.place_of("interface"),
                    interface.remedy);
         }
         log_event(
@@ -298,20 +337,22 @@ std::size_t Daemon::refresh_interfaces(bool starting) {
 }
 
 void Daemon::watch_interfaces() {
-    interfaces_changed_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
-                                   [this](const boost::system::error_code& error) {
-                                       if (error) return;
-                                       if (monitor_.drain()) refresh_interfaces(false);
-                                       watch_interfaces();
-                                   });
+    interface_watch_.readable.async_wait(boost::asio::posix::stream_descriptor::wait_read,
+                                         [this](const boost::system::error_code& error) {
+                                             if (error) return;
+                                             const bool changed = interface_watch_.monitor.drain();
+                                             // First of all, since the other may throw.
+                                             watch_interfaces();
+                                             if (changed) refresh_interfaces(false);
+                                         });
 }
 
 void Daemon::check_interfaces_later() {
     interface_check_.expires_after(interface_check);
     interface_check_.async_wait([this](const boost::system::error_code& error) {
         if (error) return;
-        refresh_interfaces(false);
         check_interfaces_later();
+        refresh_interfaces(false);
     });
 }
 
@@ -355,7 +396,10 @@ void Daemon::start_control() {
                          return nlohmann::json{{"reading", "images"}};
                      }}));
     auto started = servers::ControlServer::start({.path = settings_.control_socket}, std::move(handlers));
-    if (!started) throw StartError(started.error());
+    if (!started) {
+        const base::Error& error = started.error();
+        refuse(error.where + ": " + error.what, settings_.place_of("control-socket"), error.remedy);
+    }
     control_ = *std::move(started);
 }
 

@@ -142,6 +142,10 @@ std::string Settings::source_of(std::string_view setting) const {
     return found == sources.end() ? "default" : found->second;
 }
 
+std::string Settings::place_of(std::string_view setting) const {
+    return app::place_of(setting, source_of(setting));
+}
+
 Result<Settings> read_settings(const SettingSources& sources) {
     const Result<Environment> environment = read_environment(sources.environment);
     if (!environment) return std::unexpected(environment.error());
@@ -177,9 +181,7 @@ Result<Settings> read_settings(const SettingSources& sources) {
 }
 
 Result<void> cross_check(const Settings& settings) {
-    const auto place = [&](std::string_view setting) {
-        return place_of(setting, settings.source_of(setting));
-    };
+    const auto place = [&](std::string_view setting) { return settings.place_of(setting); };
 
     if (settings.image_roots.empty()) {
         return fail("the list is empty", place("image-root"), "name a folder of images");

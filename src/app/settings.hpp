@@ -86,6 +86,8 @@ struct Settings {
     /// Where the value of a setting came from: "flag --tftp-root", "variable POMONA_TFTP_ROOT",
     /// "/etc/pomona/pomona.conf line 7", or "default".
     [[nodiscard]] std::string source_of(std::string_view setting) const;
+    /// The same behind the setting's name, as errors say it: "tftp-root (flag --tftp-root)".
+    [[nodiscard]] std::string place_of(std::string_view setting) const;
 
     std::map<std::string, std::string, std::less<>> sources;  ///< of what is not default
 };

@@ -32,7 +32,7 @@ std::string escaped_nfs_path(std::string_view path) {
     std::string escaped;
     escaped.reserve(path.size());
     for (const char c : path) {
-        if (c == ':' || c == '\\') escaped += '\\';
+        if (c == ':') escaped += '\\';
         escaped += c;
     }
     return escaped;

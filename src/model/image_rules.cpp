@@ -427,6 +427,15 @@ class ImageReader {
                              "shorten the name of the folder or of the boot file");
             }
         }
+        const bool local_nfs =
+            type_ == ImageType::nfs && image_.root_path && image_.root_path->elsewhere.empty();
+        if (local_nfs && image_.share_path.ends_with('\\')) {
+            keys_.refuse(
+                "RootPath",
+                "the path of the image root ends in a backslash, which hides the colon behind it from "
+                "the Mac's kernel",
+                "rename the image root");
+        }
         const std::string root = root_path_option(image_, base::Ipv4Address::broadcast());
         if (root.size() > longest_root_path) {
             keys_.refuse("RootPath",

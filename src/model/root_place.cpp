@@ -34,14 +34,12 @@ base::Result<std::string> resolved(std::string_view host, const ResolveHost& res
     return address->text();
 }
 
-/// The parts between colons; a backslash protects the character behind it and stays.
+/// The parts between colons. As for the kernel, a colon behind a backslash belongs to its part; both stay.
 std::vector<std::string_view> parts_of(std::string_view text) {
     std::vector<std::string_view> parts;
     std::size_t start = 0;
     for (std::size_t i = 0; i <= text.size(); ++i) {
-        if (i + 1 < text.size() && text[i] == '\\') {
-            ++i;
-        } else if (i == text.size() || text[i] == ':') {
+        if (i == text.size() || (text[i] == ':' && (i == start || text[i - 1] != '\\'))) {
             parts.push_back(text.substr(start, i - start));
             start = i + 1;
         }

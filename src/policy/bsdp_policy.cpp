@@ -130,6 +130,7 @@ Decision answer_select(const BsdpSelect& request, const Situation& situation) {
 
     Answer answer = inform_answer(AnswerKind::select, client, request.reply_port, *server);
     add_boot_data(answer, client, *image, *boot_file, situation);
+    if (!fits(answer)) return failed("answer-too-large");
     answer.remember = model::RememberChoice{.key = key_of(client),
                                             .architecture = std::string(client.architecture),
                                             .image = image->id,
@@ -153,6 +154,7 @@ Decision answer_discover(const BsdpDiscover& request, const Situation& situation
     answer.header.ciaddr = {};
     answer.payload_limit = codec::payload_limit(client.maximum_message_size, largest_offer);
     add_boot_data(answer, client, *image, *boot_file, situation);
+    if (!fits(answer)) return quiet(Silence::answer_too_large);
     if (client.relayed()) {
         answer.destination.to = {client.header.giaddr, codec::bootp_server_port};
     } else {

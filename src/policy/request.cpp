@@ -58,6 +58,13 @@ std::optional<Silence> check_version(const BsdpOptions& options) {
     return std::nullopt;
 }
 
+/// An answer to another address would be a reflector's, and reach no Mac.
+bool is_host_address(base::Ipv4Address address) {
+    // 240.0.0.0/4, the broadcast address included, is nobody's.
+    const bool reserved = address.value() >> 28 == 0xf;
+    return address.value() >> 24 != 0 && !address.is_multicast() && !reserved;
+}
+
 bool in_client_networks(base::Ipv4Address address, const AccessRules& access) {
     return access.client_networks.empty() ||
            std::ranges::any_of(access.client_networks,
@@ -69,7 +76,7 @@ std::expected<Request, Silence> parse_inform(BsdpClient client, const BsdpOption
     const std::uint16_t reply_port = options.reply_port.value_or(codec::bootp_client_port);
     if (reply_port == 0 || reply_port >= first_unprivileged_port) return std::unexpected(Silence::reply_port);
     const base::Ipv4Address ciaddr = client.header.ciaddr;
-    if (ciaddr.is_zero()) return std::unexpected(Silence::no_client_address);
+    if (!is_host_address(ciaddr)) return std::unexpected(Silence::no_client_address);
     if (!in_client_networks(ciaddr, access)) return std::unexpected(Silence::outside_client_networks);
     if (!options.message_type) return std::unexpected(Silence::no_bsdp_message);
     switch (static_cast<codec::BsdpType>(*options.message_type)) {
@@ -88,7 +95,10 @@ std::expected<Request, Silence> parse_inform(BsdpClient client, const BsdpOption
 }  // namespace
 
 bool ServerIdentity::is_own(base::Ipv4Address address) const {
-    return std::ranges::binary_search(own_addresses, address);
+    if (!std::ranges::binary_search(own_addresses, address)) return false;
+    // Every host has the loopback address; named on a wire it is nobody's.
+    return !address.is_loopback() ||
+           std::ranges::find(addresses, address, &base::Ipv4Network::address) != addresses.end();
 }
 
 bool ServerIdentity::was_own(base::Ipv4Address address) const {
@@ -141,7 +151,11 @@ std::expected<Request, Refused> parse_request(const codec::Datagram& datagram, c
     if (!vendor_class) return refuse(Silence::not_bsdp_class);
     refused.model = vendor_class->model;
     const auto options = codec::parse_bsdp(*message);
-    if (!options) return refuse(Silence::malformed_vendor_options);
+    if (!options) {
+        return refuse(options.error() == codec::BsdpFault::no_vendor_options
+                          ? Silence::no_vendor_options
+                          : Silence::malformed_vendor_options);
+    }
     if (const auto reason = check_version(*options)) return refuse(*reason);
     if (options->netboot_1_0) return refuse(Silence::netboot_1_0);
     if (header.htype != codec::hardware_ethernet || header.hlen != 6) return refuse(Silence::not_ethernet);
@@ -153,18 +167,21 @@ std::expected<Request, Refused> parse_request(const codec::Datagram& datagram, c
                       .model = vendor_class->model.substr(0, longest_model),
                       .version = *options->version,
                       .filter = options->attributes_filter,
-                      .maximum_message_size = options->maximum_message_size,
+                      .maximum_message_size = message->option_u16(Option::maximum_message_size),
                       .wants_boot_file_option = message->asks_for(Option::boot_file_name)};
-    if (!client.maximum_message_size) {
-        client.maximum_message_size = message->option_u16(Option::maximum_message_size);
-    }
     switch (*message->type()) {
         case DhcpType::inform: {
+            // Sub-option 12 is about the answers to an INFORM; an OFFER is bounded by option 57 alone.
+            if (options->maximum_message_size) client.maximum_message_size = options->maximum_message_size;
             auto request = parse_inform(std::move(client), *options, access);
             if (!request) return refuse(request.error());
             return *std::move(request);
         }
         case DhcpType::discover:
+            // The client has no address yet, but the relay that the OFFER would go to lies in its network.
+            if (client.relayed() && !in_client_networks(header.giaddr, access)) {
+                return refuse(Silence::outside_client_networks);
+            }
             return BsdpDiscover{std::move(client)};
         case DhcpType::request:
             return BsdpAddressNote{std::move(client), message->option_address(Option::requested_address)};

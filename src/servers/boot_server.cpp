@@ -2,6 +2,7 @@
 
 #include "io/frame_port.hpp"
 #include "io/udp_port.hpp"
+#include "servers/line_budget.hpp"
 #include "servers/log.hpp"
 
 #include <pomona/base/hex.hpp>
@@ -12,6 +13,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <exception>
 #include <functional>
 #include <map>
 #include <optional>
@@ -23,8 +25,6 @@
 namespace pomona::servers {
 
 namespace {
-
-using Clock = std::chrono::steady_clock;
 
 /// The kernel sorts out everything that is not for a DHCP server's port.
 constexpr const char* capture_filter = "udp dst port 67";
@@ -59,6 +59,7 @@ struct Port {
     policy::ServerIdentity identity;
     io::FramePort frames;
     boost::asio::posix::stream_descriptor readable;
+    std::uint64_t dropped = 0;  ///< of these frames, already counted
 
     Port(io::Interface facts, io::FramePort port, boost::asio::io_context& loop)
         : interface(std::move(facts)), frames(std::move(port)), readable(loop, frames.descriptor()) {}
@@ -150,9 +151,7 @@ struct BootServer::State {
     // Shared, since the registry may settle its last changes when this server is gone.
     const std::shared_ptr<SettledAnswers> settled = std::make_shared<SettledAnswers>();
     std::unordered_set<base::MacAddress> told_left_out;
-    Clock::time_point silence_second;
-    unsigned silence_lines = 0;
-    std::uint64_t silence_lines_held_back = 0;
+    LineBudget silence_lines{silence_lines_a_second};
     base::Guarded<Counters> counters{};
     Counters counted;  // of this thread, published once per turn
 
@@ -253,11 +252,24 @@ void BootServer::State::wait(const std::shared_ptr<Port>& port) {
 }
 
 void BootServer::State::turn(const std::shared_ptr<Port>& port) {
+    // Closed, and perhaps replaced by a port of the same name, while this turn waited behind that in the
+    // loop: serving it on would answer every Mac twice.
+    if (const auto served = ports.find(port->interface.name);
+        served == ports.end() || served->second != port) {
+        return;
+    }
     const auto images = catalogue.current();
     const LogBatch batch;
-    const auto drained =
-        port->frames.drain(frames_per_turn, [&](base::Bytes frame) { handle(*port, frame, *images); });
-    counted.frames_dropped = port->frames.statistics().dropped;
+    base::Result<int> drained = 0;
+    try {
+        drained =
+            port->frames.drain(frames_per_turn, [&](base::Bytes frame) { handle(*port, frame, *images); });
+    } catch (const std::exception& error) {
+        // Out of memory, most likely. One packet is lost; a port that is not waited for again would be deaf.
+        log_event(Level::error, "frame-lost", {{"interface", port->interface.name}, {"error", error.what()}});
+    }
+    const std::uint64_t dropped = port->frames.statistics().dropped;
+    counted.frames_dropped += dropped - std::exchange(port->dropped, dropped);
     counters.with([this](Counters& shared) { shared = counted; });
     if (drained) {
         wait(port);
@@ -449,18 +461,11 @@ void BootServer::State::log_silence(policy::Silence reason, const Asker& asker) 
     const policy::SilenceText& why = policy::text_of(reason);
     const Level level = why.everyday ? Level::debug : Level::info;
     if (!log_enabled(level)) return;
-    if (const auto second = Clock::now(); second - silence_second >= std::chrono::seconds(1)) {
-        if (silence_lines_held_back > 0) {
-            log_event(Level::info, "silences-not-logged", {{"count", silence_lines_held_back}});
-        }
-        silence_second = second;
-        silence_lines = 0;
-        silence_lines_held_back = 0;
+    const LineBudget::Verdict verdict = silence_lines.ask(std::chrono::steady_clock::now());
+    if (verdict.held_back > 0) {
+        log_event(Level::info, "silences-not-logged", {{"count", verdict.held_back}});
     }
-    if (++silence_lines > silence_lines_a_second) {
-        ++silence_lines_held_back;
-        return;
-    }
+    if (!verdict.write) return;
     log_event(level, "silence",
               {{"interface", asker.interface},
                {"mac", asker.mac.text()},

@@ -24,7 +24,8 @@ RefusedInterface objection(const io::Interface& interface, bool wanted) {
         return because("it belongs to a bridge or bond", "name the bridge or bond instead");
     }
     if (!interface.up) {
-        return because("it is down or has no carrier", "ip link set " + interface.name + " up");
+        return because("it is down or has no carrier",
+                       "ip link set " + interface.name + " up, and look at the cable");
     }
     if (interface.addresses.empty()) {
         return because("it has no IPv4 address", "give it one: Macs need an address to fetch images from");

@@ -3,10 +3,11 @@
 #include <pomona/base/hex.hpp>
 #include <pomona/base/utf8.hpp>
 
-#include <fcntl.h>
 #include <poll.h>
 #include <spdlog/logger.h>
 #include <spdlog/sinks/sink.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,6 +15,7 @@
 #include <atomic>
 #include <cerrno>
 #include <chrono>
+#include <climits>
 #include <cmath>
 #include <cstddef>
 #include <ctime>
@@ -196,8 +198,11 @@ class LineSink : public spdlog::sinks::sink {
   public:
     [[nodiscard]] LogFormat format() const { return format_.load(std::memory_order_relaxed); }
     void set(LogFormat format, int descriptor) {
+        const std::scoped_lock lock(mutex_);
         format_ = format;
         descriptor_ = descriptor;
+        kind_ = kind_of(descriptor);
+        reader_is_stuck_ = false;
     }
 
     void log(const spdlog::details::log_msg& message) override {
@@ -226,6 +231,20 @@ class LineSink : public spdlog::sinks::sink {
     }
 
   private:
+    /// How a write there is kept from waiting for a reader. Not by O_NONBLOCK: standard error is shared with
+    /// the terminal and with other programs.
+    enum class Kind : std::uint8_t {
+        file,    ///< never waits for a reader
+        socket,  ///< has a flag for it (the journal of systemd)
+        other,   ///< pipe or terminal: takes PIPE_BUF octets without waiting whenever poll says "writable"
+    };
+    static Kind kind_of(int descriptor) {
+        struct stat status{};
+        if (::fstat(descriptor, &status) != 0) return Kind::other;
+        if (S_ISREG(status.st_mode)) return Kind::file;
+        return S_ISSOCK(status.st_mode) ? Kind::socket : Kind::other;
+    }
+
     struct Waiting {
         Buffer lines;
         int batches = 0;
@@ -262,28 +281,51 @@ class LineSink : public spdlog::sinks::sink {
 
     /// False when the reader took a part only.
     bool write_all(std::string_view bytes) {
-        const int descriptor = descriptor_.load(std::memory_order_relaxed);
         const std::size_t whole = bytes.size();
         while (!bytes.empty()) {
-            const ssize_t written = ::write(descriptor, bytes.data(), bytes.size());
+            const ssize_t written = write_some(bytes);
             if (written > 0) {
+                reader_is_stuck_ = false;
                 bytes.remove_prefix(static_cast<std::size_t>(written));
                 continue;
             }
             const int error = written == 0 ? EIO : errno;
             if (error == EINTR) continue;
-            pollfd ready{descriptor, POLLOUT, 0};
-            if (error != EAGAIN || ::poll(&ready, 1, patience_milliseconds) <= 0) {
-                return bytes.size() == whole;
-            }
+            if (error != EAGAIN || !wait_for_reader()) return bytes.size() == whole;
         }
         return true;
     }
 
+    /// Like write(2), but EAGAIN where that would wait.
+    [[nodiscard]] ssize_t write_some(std::string_view bytes) const {
+        if (kind_ == Kind::file) return ::write(descriptor_, bytes.data(), bytes.size());
+        if (kind_ == Kind::socket) {
+            return ::send(descriptor_, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+        }
+        pollfd now{descriptor_, POLLOUT, 0};
+        if (::poll(&now, 1, 0) == 0) {
+            errno = EAGAIN;
+            return -1;
+        }
+        return ::write(descriptor_, bytes.data(), std::min<std::size_t>(bytes.size(), PIPE_BUF));
+    }
+
+    /// Only the first line after a line that was taken waits: a reader that sleeps must not cost each of them
+    /// our patience.
+    bool wait_for_reader() {
+        pollfd ready{descriptor_, POLLOUT, 0};
+        const bool writable = ::poll(&ready, 1, reader_is_stuck_ ? 0 : patience_milliseconds) > 0;
+        reader_is_stuck_ = !writable;
+        return writable;
+    }
+
     std::atomic<LogFormat> format_ = LogFormat::text;
-    std::atomic<int> descriptor_ = STDERR_FILENO;
     std::mutex mutex_;
+    // All below is guarded by the mutex.
+    int descriptor_ = STDERR_FILENO;
+    Kind kind_ = kind_of(STDERR_FILENO);
     bool line_is_torn_ = false;
+    bool reader_is_stuck_ = false;
 };
 
 struct Log {

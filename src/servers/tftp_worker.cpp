@@ -1,12 +1,16 @@
 #include "servers/tftp_worker.hpp"
 
+#include "servers/log.hpp"
+
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <exception>
 #include <system_error>
+#include <thread>
 #include <utility>
 #include <variant>
 
@@ -30,6 +34,7 @@ constexpr std::uint64_t first_listener_event = 1;
 constexpr std::uint64_t most_reading_ahead = 256;
 /// When the socket's buffer is full, the rest of a window follows this much later.
 constexpr auto buffer_pause = std::chrono::milliseconds(2);
+constexpr auto pause_after_trouble = std::chrono::milliseconds(100);
 /// A client that repeats the very same request while its transfer runs has restarted if it was silent so
 /// long.
 constexpr auto silence_of_restart = std::chrono::milliseconds(500);
@@ -133,7 +138,15 @@ void TftpWorker::run(const std::stop_token& stop) {
         const std::uint64_t one = 1;
         (void)!::write(wake_.get(), &one, sizeof one);
     });
-    while (!stopping_) wait_and_handle();
+    while (!stopping_) {
+        try {
+            wait_and_handle();
+        } catch (const std::exception& error) {
+            // Out of memory, most likely. Clients repeat what was lost meanwhile.
+            log_event(Level::error, "thread-trouble", {{"thread", "tftp"}, {"error", error.what()}});
+            std::this_thread::sleep_for(pause_after_trouble);
+        }
+    }
     for (Slot slot = 0; slot < transfers_.size(); ++slot) {
         if (!transfers_[slot]) continue;
         send_error(*transfers_[slot], TftpErrorCode::undefined, "the server is stopping");

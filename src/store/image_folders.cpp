@@ -144,7 +144,8 @@ class RootReader {
                 return explain_no_plist(root, entry.name, path);
             case model::FileFacts::Kind::outside:
                 return add(Severity::error, path_ + "/" + plist_name,
-                           "a link leads out of the image root; it is not followed", "copy the file instead");
+                           "a link leads out of the image root; it is not followed",
+                           "copy the file instead, or write a relative link beneath the root");
             case model::FileFacts::Kind::inaccessible:
                 return add(Severity::error, path_ + "/" + plist_name,
                            "the file cannot be read: " + facts.reason,
@@ -194,7 +195,9 @@ class RootReader {
             case model::FileFacts::Kind::outside:
                 return add(Severity::error, path,
                            "the link leads out of the image root, where TFTP does not follow",
-                           "move the folder here, or make the folder it lies in an image root too");
+                           "move the folder here, write a relative link beneath the root, or make the folder "
+                           "it lies in "
+                           "an image root too");
             case model::FileFacts::Kind::inaccessible:
                 return add(Severity::error, path, "the folder cannot be opened: " + facts.reason,
                            "let this server's user read the folder");

@@ -31,6 +31,7 @@ std::vector<std::uint8_t> BsdpMessage::payload() const {
     std::vector<std::uint8_t> room(1500);
     codec::DhcpWriter writer(room, header, sname, "");
     if (dhcp_type != 0) writer.option_u8(codec::Option::message_type, dhcp_type);
+    if (overload != 0) writer.option_u8(codec::Option::overload, overload);
     if (!parameter_request_list.empty()) {
         writer.option(codec::Option::parameter_request_list, parameter_request_list);
     }

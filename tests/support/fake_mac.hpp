@@ -24,6 +24,8 @@ namespace pomona::tests {
 struct BsdpMessage {
     codec::BootpHeader header;
     std::string sname;
+    /// Value of option 52; 0 leaves it out.
+    std::uint8_t overload = 0;
     std::uint8_t dhcp_type = 8;
     std::string vendor_class = "AAPLBSDPC/i386/iMac12,1";
     std::vector<std::uint8_t> vendor_options;

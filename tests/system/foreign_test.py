@@ -97,6 +97,60 @@ class ForeignTest(daemon.ServerTestCase):
         self.assertEqual(len(server.machines()), 1)
 
 
+class StrangersTest(daemon.ServerTestCase):
+    """Anybody on the network can make up MAC addresses and choose for them."""
+
+    ROOM = 500
+    COUNT = 50_000
+
+    def test_made_up_macs_fill_neither_memory_nor_disk(self):
+        server = daemon.serve(self, self.lan, arguments=("--max-machines", str(self.ROOM)))
+        server.arguments[server.arguments.index("--log-level") + 1] = "info"
+        server.start()
+        mac = virtual_mac.new(self.lab, self.lan)
+        image = mac.list().default
+        server.command("machine", "select", "40:6c:8f:00:00:01", hex(image), "--model", "iMac12,1")
+        chance = random.Random(3)
+        packet = bytearray(mac.select_request("10.0.1.11", image))
+        largest = 0
+        with mac.port(68) as endpoint:
+            for number in range(self.COUNT):
+                # chaddr; a locally administered address.
+                packet[28:34] = b"\x02" + chance.randbytes(5)
+                endpoint.sendto(packet, ("255.255.255.255", 67))
+                if number == self.COUNT // 10:
+                    self.settle(mac)
+                    early = self.resident(server)
+                elif number % 500 == 499:
+                    self.settle(mac)
+                    largest = max(largest, self.on_disk(server))
+        self.settle(mac)
+        machines = server.machines()
+        self.assertEqual(len(machines), self.ROOM)
+        self.assertIn("40:6c:8f:00:00:01", [each["mac"] for each in machines], "what was chosen by hand stays")
+        # A sanitizer keeps what was freed, to find uses of it.
+        if lab.PATIENCE == 1:
+            self.assertLess(self.resident(server) - early, 4 << 20)
+        self.assertLess(largest, 70 << 20)
+        # Once it was quiet for a second, the next choice cuts the log of the database.
+        lab.eventually(lambda: mac.select("10.0.1.11", image) and self.on_disk(server) < 4 << 20,
+                       "the files to become small again", 20, pause=2)
+
+    @staticmethod
+    def settle(mac):
+        """The server has dealt with everything so far; a burst larger than its buffer would prove nothing."""
+        lab.eventually(lambda: mac.answers(mac.list_request(), seconds=1, enough=1), "an answer to LIST")
+
+    @staticmethod
+    def resident(server):
+        with open(f"/proc/{server.process.pid}/statm", encoding="ascii") as numbers:
+            return int(numbers.read().split()[1]) * 4096
+
+    @staticmethod
+    def on_disk(server):
+        return sum(path.stat().st_size for path in server.state.glob("clients.db*"))
+
+
 class TftpTest(daemon.ServerTestCase):
     """What may not leave by TFTP; how a good transfer goes is in exchange_test.py."""
 

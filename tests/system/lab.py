@@ -283,7 +283,8 @@ class Lab:
     """Owns everything one test has made."""
 
     def __init__(self, name):
-        self.folder = pathlib.Path(tempfile.mkdtemp(prefix=f"pomona-lab-{name}-"))
+        # Short, since the path of a socket in it may have 107 bytes.
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix=f"pomona-lab-{name[:40]}-"))
         # The daemon serves as an unprivileged user; it must be able to reach the image folders in here.
         self.folder.chmod(0o755)
         self.logs = self.folder / "logs"

@@ -3,6 +3,7 @@
 import selectors
 import time
 
+import bad_wire
 import bsdp
 import captures
 import daemon
@@ -55,6 +56,32 @@ class LossTest(daemon.ServerTestCase):
         # 60,000 bytes are 117 whole blocks. Were every duplicate ACK answered, there would be twice as many.
         self.assertLess(len(blocks), 150)
         self.assertGreaterEqual(len(blocks), 117)
+
+
+class ReorderingTest(daemon.ServerTestCase):
+    def test_frames_that_overtake_each_other(self):
+        images = daemon.Images(self.lab)
+        image = images.add("grub", daemon.GRUB_INDEX, program=daemon.efi_program(400_000), IsDefault=True)
+        for number in range(100):
+            images.add(f"image{number:03}", 5000 + number, f"Image number {number:03}, thirty ch")
+        server = self.serve(images=images)
+        # A train of datagrams would cross as one frame otherwise, and keep its order.
+        server.namespace.ip("link", "set", "eth0", "gso_max_segs", "1")
+        host = self.lab.namespace("mac")
+        wire = bad_wire.BadWire(self.lab, self.lan, host, "en0", "10.0.1.32/24", mac="40:6c:8f:37:95:27")
+        self.addCleanup(wire.close)
+        mac = virtual_mac.Mac(host, "en0", address="10.0.1.32")
+        # The list of a tool leaves in several fragments, which arrive in any order.
+        listed = mac.list(port=997, subs=((12, (8192).to_bytes(2, "big")),))
+        self.assertGreater(len(listed.images), 90)
+        chosen = mac.select("10.0.1.11", image)
+        for blksize, windowsize in ((1456, None), (1456, 16), (512, 64)):
+            with self.subTest(blksize=blksize, windowsize=windowsize):
+                program = mac.download(chosen.siaddr, chosen.file, blksize=blksize, windowsize=windowsize, timeout=0.3,
+                                       tries=40)
+                self.assertEqual(daemon.sha256(program), daemon.sha256(images.booter("grub")))
+        self.assertGreater(wire.overtaken, 20)
+        self.assertEqual(server.process.count(r" tftp .*end=completed"), 3)
 
 
 class CrowdTest(daemon.ServerTestCase):

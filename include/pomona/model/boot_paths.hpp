@@ -28,7 +28,8 @@ inline constexpr std::size_t longest_root_path = 255;
 /// Percent-encodes all that is not allowed in the path of a URL; slashes stay.
 [[nodiscard]] std::string escaped_url_path(std::string_view path);
 
-/// Writes each colon (and backslash) with a backslash before it, as the kernel's NFS root path wants.
+/// Writes each colon with a backslash before it, as the kernel's NFS root path wants. A backslash stays as it
+/// is: the kernel takes one away before a colon only, so a path that ends in one cannot be told.
 [[nodiscard]] std::string escaped_nfs_path(std::string_view path);
 
 }  // namespace pomona::model

@@ -83,7 +83,11 @@ struct WrittenAnswer {
     std::size_t images_left_out = 0;
 };
 
-/// `room` should hold `payload_limit` octets; fewer bound the answer further.
+/// Can the client take the answer, if need be without options 66 and 67 and without the machine name?
+bool fits(const Answer& answer);
+
+/// `room` should hold `payload_limit` octets; fewer bound the answer further. Options 66 and 67 and then the
+/// machine name are left out of an answer that is too large with them.
 WrittenAnswer write_answer(const Answer& answer, base::MutableBytes room);
 
 }  // namespace pomona::policy

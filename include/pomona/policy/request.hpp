@@ -59,7 +59,7 @@ struct BsdpClient {
     std::string_view model;
     std::uint16_t version = 0;
     model::AttributesFilter filter;
-    /// Sub-option 12 if given, else option 57.
+    /// In an INFORM sub-option 12 if given; else option 57.
     std::optional<std::uint16_t> maximum_message_size;
     /// The client's parameter request list holds option 67.
     bool wants_boot_file_option = false;

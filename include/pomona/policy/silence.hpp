@@ -25,6 +25,7 @@ enum class Silence : std::uint8_t {
     malformed_options,
     no_message_type,
     not_bsdp_class,
+    no_vendor_options,
     malformed_vendor_options,
     no_bsdp_version,
     unknown_bsdp_version,

@@ -170,7 +170,9 @@ TEST(Privileges, FoldersAreMadeForTheAccount) {
     EXPECT_THAT(deep.error().text(),
                 HasSubstr("it cannot be made (No such file or directory); make it: install -d"));
     (void)folder.write("file", "");
-    EXPECT_FALSE(prepare_folder(folder / "file", *account));
+    const auto file = prepare_folder(folder / "file", *account);
+    ASSERT_FALSE(file);
+    EXPECT_THAT(file.error().text(), HasSubstr("file: it is no folder; name a folder"));
 }
 
 TEST(Privileges, WhatAnAccountMayIsAskedOfTheKernel) {

@@ -65,6 +65,9 @@ INSTANTIATE_TEST_SUITE_P(
                                  "nfs:10.0.1.5:/srv/images:Lion.nbi/NetBoot.dmg"},
                     RootPathCase{"nfs_escapes_colons", ImageType::nfs, "/srv/a:b", "c:d.nbi", "e:f.dmg",
                                  R"(nfs:10.0.1.5:/srv/a\:b:c\:d.nbi/e\:f.dmg)"},
+                    // The kernel takes the backslash before a colon away and leaves every other where it is.
+                    RootPathCase{"nfs_keeps_backslashes", ImageType::nfs, R"(/srv/a\b)", R"(c\:d.nbi)",
+                                 "e.dmg", R"(nfs:10.0.1.5:/srv/a\b:c\\:d.nbi/e.dmg)"},
                     RootPathCase{"nfs_keeps_spaces", ImageType::nfs, "/srv/my images", "Mac OS.nbi",
                                  "Net Boot.dmg", "nfs:10.0.1.5:/srv/my images:Mac OS.nbi/Net Boot.dmg"},
                     RootPathCase{"http", ImageType::http, "/srv/images", "Lion.nbi", "NetBoot.dmg",

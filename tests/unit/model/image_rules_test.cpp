@@ -529,6 +529,8 @@ INSTANTIATE_TEST_SUITE_P(
                  std::nullopt, "", "", elsewhere("nfs:10.0.1.7:/exports:Lion/NetBoot.dmg")},
         RuleCase{"nfs_escaped_colon", [](Folder& f) { nfs(f, R"(10.0.1.5:/a\:b:c\:d)"); }, std::nullopt, "",
                  "", elsewhere(R"(nfs:10.0.1.5:/a\:b:c\:d)")},
+        RuleCase{"nfs_backslash_alone", [](Folder& f) { nfs(f, R"(10.0.1.5:/a\b\\:c:d)"); }, std::nullopt, "",
+                 "", elsewhere(R"(nfs:10.0.1.5:/a\b\\:c:d)")},
         RuleCase{"nfs_trailing_backslash", [](Folder& f) { nfs(f, R"(10.0.1.5:/a:b\)"); }, std::nullopt, "",
                  "", elsewhere(R"(nfs:10.0.1.5:/a:b\)")},
         RuleCase{"nfs_with_prefix", [](Folder& f) { nfs(f, "nfs:10.0.1.5:/exports"); }, error, "RootPath",
@@ -595,6 +597,18 @@ INSTANTIATE_TEST_SUITE_P(
                      f.set("RootPath", text(name)).add_file(name);
                  },
                  error, "RootPath", "root path has"},
+        RuleCase{"nfs_root_with_a_backslash_last",
+                 [](Folder& f) {
+                     f.place.share_path = "/srv/images/odd\\";
+                     f.set("Type", text("NFS"));
+                 },
+                 error, "RootPath", "ends in a backslash"},
+        RuleCase{"http_root_with_a_backslash_last",
+                 [](Folder& f) {
+                     f.place.share_path = "/srv/images/odd\\";
+                     f.set("Type", text("HTTP"));
+                 },
+                 std::nullopt},
         RuleCase{"folder_with_a_line_feed", [](Folder& f) { f.place.folder = "a\nb.nbi"; }, error, "",
                  "control characters"}}),
     rule_name);

@@ -63,6 +63,7 @@ TEST(List, GoesToCiaddrWhateverFlagsAndRelaySay) {
     message.header.ciaddr = {10, 0, 2, 40};
     message.header.hops = 1;
     message.header.secs = 7;
+    message.header.yiaddr = {10, 0, 2, 41};
     message.sub(5, {3, 0xe1});
     outcome = ask(server, message, lab1);
     ASSERT_TRUE(outcome.answer);
@@ -72,6 +73,7 @@ TEST(List, GoesToCiaddrWhateverFlagsAndRelaySay) {
     EXPECT_EQ(answer->header.giaddr, Ipv4Address(10, 0, 2, 1));
     EXPECT_EQ(answer->header.hops, 0);
     EXPECT_EQ(answer->header.secs, 0);
+    EXPECT_EQ(answer->header.yiaddr, Ipv4Address());
 }
 
 TEST(List, VersionsDecideAboutTheList) {
@@ -200,6 +202,11 @@ TEST(Select, WithoutAnImageTakesTheDefault) {
     const auto answer = read_answer(ask(server, FakeMac().select(lab1, std::nullopt)).payload);
     ASSERT_TRUE(answer);
     EXPECT_EQ(answer->bsdp.selected_image, grub);
+
+    auto filtered = FakeMac().select(lab1, std::nullopt);
+    filtered.sub(11, {3, 0});
+    EXPECT_EQ(read_answer(ask(server, filtered).payload)->bsdp.selected_image, grub)
+        << "a filter belongs to LIST and DISCOVER";
 }
 
 TEST(Select, FailsInWords) {
@@ -243,6 +250,18 @@ TEST(Select, ForAnotherServerForgetsSilently) {
     }
     EXPECT_EQ(ask(server, mac.select({10, 0, 1, 12}, grub)).silence, Silence::other_server);
     EXPECT_TRUE(server.records.empty());
+}
+
+TEST(Select, ForAnotherServerForgetsThisModelOnly) {
+    FakeServer server;
+    const FakeMac mac;
+    FakeMac same_adapter_on_another_mac;
+    same_adapter_on_another_mac.model = "MacBookPro10,1";
+    ASSERT_TRUE(ask(server, mac.select(lab1, grub)).answer);
+    ASSERT_TRUE(ask(server, same_adapter_on_another_mac.select(lab1, ipxe)).answer);
+    EXPECT_EQ(ask(server, mac.select({10, 0, 1, 12}, grub)).silence, Silence::other_server);
+    ASSERT_EQ(server.records.size(), 1U);
+    EXPECT_EQ(server.records[0].key.model, "MacBookPro10,1");
 }
 
 TEST(Select, AnyOfOurAddressesIsOurs) {
@@ -340,6 +359,43 @@ TEST(Discover, IsAnsweredOnlyOnASwitchAndToARememberedMac) {
     EXPECT_EQ(ask(server, mac.discover()).silence, Silence::remembered_image_gone);
 }
 
+TEST(Discover, IsAnsweredFromTheNetworkInWhichTheMacWasSeen) {
+    FakeServer server;
+    server.rules.answer_discover = true;
+    server.identity.addresses.emplace_back(Ipv4Address(192, 168, 7, 1), 24);
+    server.identity.own_addresses.emplace_back(192, 168, 7, 1);
+    FakeMac mac;
+    mac.address = {192, 168, 7, 9};
+    ASSERT_TRUE(ask(server, mac.select(lab1, grub)).answer);
+    const auto answer = read_answer(ask(server, mac.discover()).payload);
+    ASSERT_TRUE(answer);
+    EXPECT_EQ(answer->server_identifier, Ipv4Address(192, 168, 7, 1));
+    EXPECT_EQ(answer->header.siaddr, Ipv4Address(192, 168, 7, 1));
+}
+
+TEST(Discover, IsBoundedByOption57Alone) {
+    struct Case {
+        const char* name;
+        std::optional<std::uint16_t> option_57;
+        std::size_t limit;
+    };
+    FakeServer server;
+    server.rules.answer_discover = true;
+    const FakeMac mac;
+    ASSERT_TRUE(ask(server, mac.select(lab1, grub)).answer);
+    for (const Case& c : {Case{"nothing said", std::nullopt, 520},
+                          {"576", 576, 548},
+                          {"1500", 1500, 1472},
+                          {"one frame at most", 8192, 1472}}) {
+        auto message = mac.discover();
+        message.maximum_message_size = c.option_57;
+        message.sub(12, {0x20, 0});
+        const auto outcome = ask(server, message);
+        ASSERT_TRUE(outcome.answer) << c.name;
+        EXPECT_EQ(outcome.answer->payload_limit, c.limit) << c.name;
+    }
+}
+
 TEST(Request, UpdatesTheAddressOfARememberedMac) {
     FakeServer server;
     const FakeMac mac;
@@ -347,6 +403,8 @@ TEST(Request, UpdatesTheAddressOfARememberedMac) {
     EXPECT_TRUE(server.records.empty());
     ASSERT_TRUE(ask(server, mac.select(lab1, grub)).answer);
     EXPECT_EQ(ask(server, mac.request({10, 0, 1, 77})).silence, Silence::address_noted);
+    EXPECT_EQ(server.records[0].address, Ipv4Address(10, 0, 1, 77));
+    EXPECT_EQ(ask(server, mac.request({})).silence, Silence::address_of_unknown_client);
     EXPECT_EQ(server.records[0].address, Ipv4Address(10, 0, 1, 77));
 }
 
@@ -375,6 +433,104 @@ TEST(Answers, RespectTheClientsMessageSize) {
         ASSERT_TRUE(outcome.answer) << c.name;
         EXPECT_EQ(outcome.answer->payload_limit, c.limit) << c.name;
     }
+}
+
+TEST(Answers, AFailureInsteadOfBootDataCarriesNoneOfThem) {
+    FakeServer server;
+    auto image = boot_file_image(7, "Far", "far.nbi");
+    image.load_balance_server = Ipv4Address(10, 0, 1, 50);
+    image.type = model::ImageType::nfs;
+    image.root_path = model::RootPath{.local_file = "NetBoot.dmg", .elsewhere = ""};
+    server.publish({image});
+    const auto outcome = ask(server, FakeMac().select(lab1, image.id));
+    ASSERT_TRUE(outcome.answer);
+    const Answer failed = failed_instead(*outcome.answer, "no-room");
+    EXPECT_EQ(failed.failure, "no-room");
+    EXPECT_FALSE(failed.remember);
+    EXPECT_EQ(failed.destination.to, outcome.answer->destination.to);
+    EXPECT_EQ(failed.destination.link, outcome.answer->destination.link);
+    std::vector<std::uint8_t> room(1500);
+    const base::Bytes payload = write_answer(failed, room).payload;
+    const auto answer = read_answer({payload.begin(), payload.end()});
+    ASSERT_TRUE(answer);
+    EXPECT_EQ(answer->option_order, (std::vector<std::uint8_t>{53, 54, 60, 43}));
+    EXPECT_EQ(answer->bsdp.message_type, 3);
+    EXPECT_EQ(answer->bsdp.selected_image, std::nullopt);
+    EXPECT_EQ(answer->header.siaddr, lab1);
+    EXPECT_EQ(answer->file, "");
+}
+
+/// An image whose root path has as many octets as wanted, and its SELECT from a Mac that says nothing of
+/// sizes.
+struct LongRoot {
+    FakeServer server;
+    tests::BsdpMessage select;
+
+    explicit LongRoot(std::size_t octets) {
+        auto image = boot_file_image(8, "Long", "long.nbi");
+        image.type = model::ImageType::nfs;
+        image.root_path = model::RootPath{.local_file = "", .elsewhere = std::string(octets, 'r')};
+        server.publish({image});
+        select = FakeMac().select(lab1, image.id);
+        select.maximum_message_size = std::nullopt;
+    }
+};
+
+TEST(Answers, GiveUpCopiesAndTheMachineNameBeforeTheyGiveUp) {
+    // 240 of header and cookie, 3 + 6 + 11 + 1 of options, 11 of option 43 and 2 before the root path leave
+    // 246 of the 520 octets that everybody takes; 12 for the name NetBoot001, 6 and 37 for lab1 and the file.
+    const std::string file = "nbi/NetBootSP0/long.nbi/i386/booter";
+    const std::size_t copies = 2 + 4 + 2 + file.size();
+    struct Case {
+        const char* name;
+        std::size_t root;
+        std::vector<std::uint8_t> options;
+        std::string machine_name;
+    };
+    for (const Case& c : {Case{"all fits", 246 - 12 - copies, {53, 54, 60, 17, 66, 67, 43}, "NetBoot001"},
+                          {"without the copies", 246 - 12 - copies + 1, {53, 54, 60, 17, 43}, "NetBoot001"},
+                          {"just with the name", 246 - 12, {53, 54, 60, 17, 43}, "NetBoot001"},
+                          {"without the name", 246 - 12 + 1, {53, 54, 60, 17, 43}, ""},
+                          {"just with the root path", 246, {53, 54, 60, 17, 43}, ""}}) {
+        LongRoot scene(c.root);
+        scene.server.rules.boot_file_option = true;
+        const auto outcome = ask(scene.server, scene.select);
+        const auto answer = read_answer(outcome.payload);
+        ASSERT_TRUE(answer) << c.name;
+        EXPECT_EQ(answer->bsdp.message_type, 2) << c.name;
+        EXPECT_EQ(answer->option_order, c.options) << c.name;
+        EXPECT_EQ(answer->root_path.size(), c.root) << c.name;
+        EXPECT_EQ(answer->bsdp.machine_name, c.machine_name) << c.name;
+        EXPECT_EQ(answer->file, file) << c.name;
+        EXPECT_LE(outcome.payload.size(), 520U) << c.name;
+    }
+}
+
+TEST(Answers, ThatCannotFitFailTheSelectAndAreNotRemembered) {
+    LongRoot scene(247);
+    const auto outcome = ask(scene.server, scene.select);
+    ASSERT_TRUE(outcome.answer);
+    EXPECT_EQ(outcome.answer->failure, "answer-too-large");
+    ASSERT_TRUE(read_answer(outcome.payload));
+    EXPECT_EQ(read_answer(outcome.payload)->bsdp.message_type, 3);
+    EXPECT_TRUE(scene.server.records.empty());
+
+    scene.select.maximum_message_size = 1500;
+    EXPECT_EQ(read_answer(ask(scene.server, scene.select).payload)->root_path.size(), 247U);
+    ASSERT_EQ(scene.server.records.size(), 1U);
+    scene.server.rules.answer_discover = true;
+    auto discover = FakeMac().discover();
+    EXPECT_TRUE(ask(scene.server, discover).answer);
+    discover.maximum_message_size = std::nullopt;
+    EXPECT_TRUE(ask(scene.server, discover).answer)
+        << "an OFFER has no sub-option 1, so three octets more fit";
+    scene.server.publish({[] {
+        auto image = boot_file_image(8, "Long", "long.nbi");
+        image.type = model::ImageType::nfs;
+        image.root_path = model::RootPath{.local_file = "", .elsewhere = std::string(250, 'r')};
+        return image;
+    }()});
+    EXPECT_EQ(ask(scene.server, discover).silence, Silence::answer_too_large);
 }
 
 }  // namespace

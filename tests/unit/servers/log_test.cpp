@@ -6,11 +6,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <limits>
 #include <sstream>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -245,13 +247,26 @@ TEST_F(Log, ThreadsDoNotMixLines) {
     std::fclose(file);
 }
 
-TEST_F(Log, AFullPipeCostsLinesNotTheProcess) {
+/// A reader that does not read, behind a descriptor that would wait for it.
+class StuckReader : public Log, public testing::WithParamInterface<const char*> {
+  protected:
+    static void open_ends(int (&ends)[2]) {
+        const std::string_view kind = GetParam();
+        const int failed = kind == "stream" ? ::socketpair(AF_UNIX, SOCK_STREAM, 0, ends)
+                                            : ::pipe2(ends, kind == "pipe" ? 0 : O_NONBLOCK);
+        ASSERT_EQ(failed, 0);
+        ::fcntl(ends[0], F_SETFL, O_NONBLOCK);
+    }
+};
+
+TEST_P(StuckReader, CostsLinesNotTheProcess) {
     int ends[2];
-    ASSERT_EQ(::pipe2(ends, O_NONBLOCK), 0);
+    open_ends(ends);
     configure_log({.descriptor = ends[1]});
     const std::string filler(10'000, 'x');
     const auto start = std::chrono::steady_clock::now();
-    for (int i = 0; i < 8; ++i) log_event(Level::info, "event", {{"filler", filler}});
+    for (int i = 0; i < 200; ++i) log_event(Level::info, "event", {{"filler", filler}});
+    // Were the patience spent on every line, it would be 18 s.
     EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(5));
 
     std::string octets(1 << 20, '\0');
@@ -261,9 +276,17 @@ TEST_F(Log, AFullPipeCostsLinesNotTheProcess) {
     const ssize_t got = ::read(ends[0], octets.data(), octets.size());
     ASSERT_GT(got, 0);
     EXPECT_THAT(octets.substr(0, static_cast<std::size_t>(got)), MatchesRegex("\n?20[^ ]*Z info after\n"));
+    configure_log({});
     ::close(ends[0]);
     ::close(ends[1]);
 }
+
+INSTANTIATE_TEST_SUITE_P(Kinds, StuckReader, testing::Values("pipe", "pipe that says so", "stream"),
+                         [](const auto& kind) {
+                             std::string name = kind.param;
+                             std::ranges::replace(name, ' ', '_');
+                             return name;
+                         });
 
 TEST(LogLevels, NamesGoBothWays) {
     for (const Level level : {Level::debug, Level::info, Level::warn, Level::error}) {

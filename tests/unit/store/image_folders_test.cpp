@@ -247,6 +247,16 @@ TEST(ImageFolders, FollowsLinksBeneathTheRoot) {
     EXPECT_EQ(reading.catalogue.images()[1].boot_files[0].width, model::EfiWidth::universal);
 }
 
+TEST(ImageFolders, AnAbsoluteLinkIsNotFollowedAndSaysWhatToWrite) {
+    const TemporaryFolder root;
+    write_image(root / "grub.nbi", "GRUB", 1, kDefault);
+    std::filesystem::create_symlink(root / "grub.nbi", root / "again.nbi");
+    const ImageReading reading = read_image_folders(settings_for(root));
+    EXPECT_THAT(folders(reading), ElementsAre("grub.nbi"));
+    ASSERT_EQ(reading.problems.size(), 1U) << texts(reading);
+    EXPECT_THAT(reading.problems[0].remedy, testing::HasSubstr("relative link"));
+}
+
 TEST(ImageFolders, AMissingRootIsOneProblemAmongOtherRoots) {
     const TemporaryFolder root;
     write_image(root / "a.nbi", "A", 1, default_key);
