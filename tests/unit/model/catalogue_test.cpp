@@ -129,7 +129,7 @@ TEST(Catalogue, WarnsOfTwoDefaultsForEverybody) {
 
 TEST(Catalogue, ADefaultForSomeMacsOrAFilterIsNoDefaultForEverybody) {
     NetBootImage for_one_mac = default_image("a.nbi", 1);
-    for_one_mac.enabled_macs = {kMac};
+    for_one_mac.enabled_macs = {our_mac};
     NetBootImage hidden = default_image("b.nbi", 2);
     hidden.filter_only = true;
     const Built built(
