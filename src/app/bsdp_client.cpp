@@ -114,11 +114,11 @@ std::expected<Accepted, NotAccepted> accept(const codec::Datagram& datagram, con
 void note_common_oddities(const codec::Datagram& datagram, const Accepted& accepted,
                           std::vector<std::string>& oddities) {
     if (datagram.source.address != accepted.server) {
-        oddities.emplace_back("it comes from " + datagram.source.address.text() + " but calls itself " +
+        oddities.push_back("it comes from " + datagram.source.address.text() + " but calls itself " +
                            accepted.server.text() + " (option 54)");
     }
     if (datagram.source.port != codec::bootp_server_port) {
-        oddities.emplace_back("it comes from port " + std::to_string(datagram.source.port) +
+        oddities.push_back("it comes from port " + std::to_string(datagram.source.port) +
                            " instead of 67, which firewalls stop");
     }
     if (!accepted.message.header().yiaddr.is_zero()) {
@@ -212,10 +212,10 @@ std::expected<ListAnswer, NotAccepted> read_list_answer(const codec::Datagram& d
         answer.oddities.emplace_back(
             "it sends no default image (sub-option 7); some Macs then show none of its images");
     } else if (!lists(*answer.default_image)) {
-        answer.oddities.emplace_back("its default " + answer.default_image->text() + " is not in its list");
+        answer.oddities.push_back("its default " + answer.default_image->text() + " is not in its list");
     }
     if (answer.selected_image && !lists(*answer.selected_image)) {
-        answer.oddities.emplace_back("the remembered choice " + answer.selected_image->text() +
+        answer.oddities.push_back("the remembered choice " + answer.selected_image->text() +
                                   " is not in its list");
     }
     if (answer.images.empty()) answer.oddities.emplace_back("its list is empty");

@@ -15,7 +15,6 @@ namespace pomona::app {
 namespace {
 
 using testing::ElementsAre;
-using testing::HasSubstr;
 using testing::Optional;
 using testing::StartsWith;
 

@@ -43,27 +43,27 @@ struct Outcome {
 class ProbeTest : public testing::Test {
   protected:
     ProbeTest() {
-        options.interface = tests::Cable::near_name;
-        options.address = probe_network;
-        options.gather = 200ms;
-        options.timeout = 1s;
+        options_.interface = tests::Cable::near_name;
+        options_.address = probe_network;
+        options_.gather = 200ms;
+        options_.timeout = 1s;
     }
     Outcome run() {
-        const auto inside = cable.near.enter();
+        const auto inside = cable_.near.enter();
         std::ostringstream out;
         Outcome result;
-        result.code = run_probe(options, out);
+        result.code = run_probe(options_, out);
         result.text = out.str();
         return result;
     }
-    tests::Cable cable;
-    ProbeOptions options;
+    tests::Cable cable_;
+    ProbeOptions options_;
 };
 
 TEST_F(ProbeTest, ListsSelectsAndDownloads) {
-    const PretendNetwork network(cable, {boot_server()});
-    options.selection = ProbeOptions::SelectDefault{};
-    options.download = true;
+    const PretendNetwork network(cable_, {boot_server()});
+    options_.selection = ProbeOptions::SelectDefault{};
+    options_.download = true;
     const Outcome result = run();
     EXPECT_EQ(result.code, 0) << result.text;
     EXPECT_THAT(result.text,
@@ -82,9 +82,9 @@ TEST_F(ProbeTest, AsksForAnAddressFirstAndGivesItBack) {
     PretendServer dhcp = boot_server();
     dhcp.boots = false;
     dhcp.lends = Ipv4Network(Ipv4Address(10, 9, 0, 99), 24);
-    options.dhcp = true;
-    options.address = std::nullopt;
-    const PretendNetwork network(cable, {dhcp, boot_server(second_address)});
+    options_.dhcp = true;
+    options_.address = std::nullopt;
+    const PretendNetwork network(cable_, {dhcp, boot_server(second_address)});
     const Outcome result = run();
     EXPECT_EQ(result.code, 0) << result.text;
     EXPECT_THAT(result.text, HasSubstr("OFFER of 10.9.0.99/24 from 10.9.0.1"));
@@ -97,10 +97,10 @@ TEST_F(ProbeTest, AsksForAnAddressFirstAndGivesItBack) {
 TEST_F(ProbeTest, JsonHoldsItAll) {
     PretendServer second = boot_server(second_address);
     second.priority = 200;
-    const PretendNetwork network(cable, {boot_server(), second});
-    options.selection = grub;
-    options.download = true;
-    options.json = true;
+    const PretendNetwork network(cable_, {boot_server(), second});
+    options_.selection = grub;
+    options_.download = true;
+    options_.json = true;
     const Outcome result = run();
     ASSERT_EQ(result.code, 0) << result.text;
     const auto report = nlohmann::json::parse(result.text);
@@ -120,9 +120,9 @@ TEST_F(ProbeTest, JsonHoldsItAll) {
 TEST_F(ProbeTest, TakesTrainsOfSegmentsApart) {
     PretendServer server = boot_server();
     server.window = 16;
-    const PretendNetwork network(cable, {server});
-    options.selection = ProbeOptions::SelectDefault{};
-    options.download = true;
+    const PretendNetwork network(cable_, {server});
+    options_.selection = ProbeOptions::SelectDefault{};
+    options_.download = true;
     const Outcome result = run();
     EXPECT_EQ(result.code, 0) << result.text;
     EXPECT_THAT(result.text, HasSubstr("window 16, 0 misplaced packets, 0 silences"));
@@ -131,36 +131,36 @@ TEST_F(ProbeTest, TakesTrainsOfSegmentsApart) {
 
 // The kernel of this machine would answer the server's packets with ICMP errors; the TFTP server would stop.
 TEST_F(ProbeTest, BorrowsTheAddressOfThisMachine) {
-    cable.near.run("ip addr add 10.9.0.50/24 dev near0");
-    const PretendNetwork network(cable, {boot_server()});
-    options.address = std::nullopt;
-    options.mac = base::MacAddress({0x40, 0x6c, 0x8f, 0x37, 0x95, 0x27});
-    options.download = true;
-    options.selection = ProbeOptions::SelectDefault{};
+    cable_.near.run("ip addr add 10.9.0.50/24 dev near0");
+    const PretendNetwork network(cable_, {boot_server()});
+    options_.address = std::nullopt;
+    options_.mac = base::MacAddress({0x40, 0x6c, 0x8f, 0x37, 0x95, 0x27});
+    options_.download = true;
+    options_.selection = ProbeOptions::SelectDefault{};
     const std::string errors = "awk '/^Icmp:/ { n = $16 } END { exit n != 0 }' /proc/thread-self/net/snmp";
     const Outcome result = run();
     EXPECT_EQ(result.code, 0) << result.text;
     EXPECT_THAT(result.text, HasSubstr("a Mac on near0: 40:6c:8f:37:95:27"));
     EXPECT_THAT(result.text, HasSubstr("address 10.9.0.50/24, that of this machine"));
     EXPECT_THAT(result.text, HasSubstr("SHA-256"));
-    EXPECT_NO_THROW(cable.near.run(errors)) << "OutMsgs of ICMP";
-    cable.far.run("ip neigh show 10.9.0.50 | grep -q 02:00:00:00:00:01");
+    EXPECT_NO_THROW(cable_.near.run(errors)) << "OutMsgs of ICMP";
+    cable_.far.run("ip neigh show 10.9.0.50 | grep -q 02:00:00:00:00:01");
 }
 
 TEST_F(ProbeTest, AnAddressWithoutPrefixLiesInTheNetworkOfTheInterface) {
-    cable.near.run("ip addr add 10.9.0.50/24 dev near0");
-    const PretendNetwork network(cable, {boot_server()});
-    options.address = Ipv4Network(probe_network.address(), 32);
-    options.download = true;
-    options.selection = ProbeOptions::SelectDefault{};
+    cable_.near.run("ip addr add 10.9.0.50/24 dev near0");
+    const PretendNetwork network(cable_, {boot_server()});
+    options_.address = Ipv4Network(probe_network.address(), 32);
+    options_.download = true;
+    options_.selection = ProbeOptions::SelectDefault{};
     const Outcome result = run();
     EXPECT_EQ(result.code, 0) << result.text;
     EXPECT_THAT(result.text, HasSubstr("address 10.9.0.77/24\n"));
 }
 
 TEST_F(ProbeTest, AToolListensOnItsReplyPort) {
-    const PretendNetwork network(cable, {boot_server()});
-    options.reply_port = 993;
+    const PretendNetwork network(cable_, {boot_server()});
+    options_.reply_port = 993;
     const Outcome result = run();
     EXPECT_EQ(result.code, 0) << result.text;
     EXPECT_THAT(result.text, HasSubstr("with reply port 993"));
@@ -170,10 +170,10 @@ TEST_F(ProbeTest, RepeatsWhatGotLost) {
     PretendServer server = boot_server();
     server.deaf_for = 1;
     server.loses = 1;
-    options.timeout = 4s;
-    options.selection = ProbeOptions::SelectDefault{};
-    options.download = true;
-    const PretendNetwork network(cable, {server});
+    options_.timeout = 4s;
+    options_.selection = ProbeOptions::SelectDefault{};
+    options_.download = true;
+    const PretendNetwork network(cable_, {server});
     const Outcome result = run();
     EXPECT_EQ(result.code, 0) << result.text;
     EXPECT_THAT(result.text, HasSubstr("LIST again, nothing came"));
@@ -187,8 +187,8 @@ TEST_F(ProbeTest, WarnsOfWhatTroublesMacs) {
     PretendServer second = boot_server(second_address);
     second.images[0].second = "Lion";
     second.takes_others_macs = true;
-    options.selection = BootImageId(0x81000005);
-    const PretendNetwork network(cable, {first, second});
+    options_.selection = BootImageId(0x81000005);
+    const PretendNetwork network(cable_, {first, second});
     const Outcome result = run();
     EXPECT_EQ(result.code, 0) << result.text;
     EXPECT_THAT(result.text, HasSubstr("warning: server 10.9.0.1: it sends no priority"));
@@ -205,11 +205,11 @@ struct Failing {
 class ProbeFails : public ProbeTest, public testing::WithParamInterface<Failing> {};
 TEST_P(ProbeFails, WithOneReason) {
     PretendServer server = boot_server();
-    options.selection = ProbeOptions::SelectDefault{};
-    options.download = true;
-    options.timeout = 300ms;
-    GetParam().change(options, server);
-    const PretendNetwork network(cable, {server});
+    options_.selection = ProbeOptions::SelectDefault{};
+    options_.download = true;
+    options_.timeout = 300ms;
+    GetParam().change(options_, server);
+    const PretendNetwork network(cable_, {server});
     const Outcome result = run();
     EXPECT_EQ(result.code, 1);
     EXPECT_THAT(result.text, HasSubstr(GetParam().reason));

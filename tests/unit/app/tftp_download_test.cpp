@@ -32,9 +32,9 @@ class TftpDownloadTest : public testing::Test {
   protected:
     TftpDownload make(const TftpDownload::Options& options = {}) {
         return {"nbi/grub", options,
-                [this](base::Bytes piece) { file.insert(file.end(), piece.begin(), piece.end()); }};
+                [this](base::Bytes piece) { file_.insert(file_.end(), piece.begin(), piece.end()); }};
     }
-    Payload file;
+    Payload file_;
 };
 
 TEST_F(TftpDownloadTest, AsksForOptions) {
@@ -53,7 +53,7 @@ TEST_F(TftpDownloadTest, WithoutOptionsItIsRfc1350) {
     EXPECT_EQ(transfer.take(data(3, 100)), ack(3));
     EXPECT_TRUE(transfer.finished());
     EXPECT_EQ(transfer.octets(), 1124U);
-    EXPECT_EQ(file.size(), 1124U);
+    EXPECT_EQ(file_.size(), 1124U);
     EXPECT_EQ(transfer.take(data(4, 512)), std::nullopt) << "after the end";
     EXPECT_EQ(transfer.silence(), std::nullopt);
 }
@@ -83,9 +83,9 @@ TEST_F(TftpDownloadTest, ATrainOfPacketsInOneIsTakenApart) {
               ack(4));
     EXPECT_EQ(transfer.take(join({data(5, 1000, 5), data(6, 10, 6)})), ack(6));
     EXPECT_TRUE(transfer.finished());
-    EXPECT_EQ(file.size(), 5010U);
-    EXPECT_EQ(file[3999], 4);
-    EXPECT_EQ(file[4000], 5);
+    EXPECT_EQ(file_.size(), 5010U);
+    EXPECT_EQ(file_[3999], 4);
+    EXPECT_EQ(file_[4000], 5);
 }
 
 TEST_F(TftpDownloadTest, AGapIsToldOnceAndTheWindowBeginsAnew) {
@@ -98,14 +98,14 @@ TEST_F(TftpDownloadTest, AGapIsToldOnceAndTheWindowBeginsAnew) {
         EXPECT_EQ(transfer.take(data(block, 1000)), std::nullopt);
     EXPECT_EQ(transfer.take(data(5, 1000)), ack(5));
     EXPECT_EQ(transfer.misplaced(), 2U);
-    EXPECT_EQ(file.size(), 5000U);
+    EXPECT_EQ(file_.size(), 5000U);
 }
 
 TEST_F(TftpDownloadTest, ARepeatedBlockIsAcknowledgedAgainButNotTakenTwice) {
     auto transfer = make();
     (void)transfer.take(data(1, 512));
     EXPECT_EQ(transfer.take(data(1, 512)), ack(1)) << "our acknowledgement was lost";
-    EXPECT_EQ(file.size(), 512U);
+    EXPECT_EQ(file_.size(), 512U);
     EXPECT_EQ(transfer.take(data(2, 1)), ack(2));
     EXPECT_TRUE(transfer.finished());
 }

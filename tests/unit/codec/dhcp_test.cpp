@@ -11,7 +11,6 @@ namespace pomona::codec {
 namespace {
 
 using tests::be16;
-using tests::be32;
 using tests::bootp_fixed_part;
 using tests::bsdp_example;
 using tests::dhcp_message;

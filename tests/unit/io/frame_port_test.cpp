@@ -76,77 +76,77 @@ std::vector<Frame> receive(FramePort& port, std::size_t count) {
 
 class FramePortTest : public testing::Test {
   protected:
-    Cable cable;
-    FramePort far = open_port(cable.far, Cable::far_name, {});
-    FramePort near = open_port(cable.near, Cable::near_name, {.filter = "udp dst port 67"});
+    Cable cable_;
+    FramePort far_ = open_port(cable_.far, Cable::far_name, {});
+    FramePort near_ = open_port(cable_.near, Cable::near_name, {.filter = "udp dst port 67"});
 };
 
 TEST_F(FramePortTest, PassesWhatTheFilterPasses) {
-    ASSERT_TRUE(far.inject(datagram(68, 1)));
-    ASSERT_TRUE(far.inject(datagram(67, 2)));
-    ASSERT_TRUE(far.inject(datagram(69, 3)));
-    ASSERT_TRUE(far.inject(datagram(67, 4)));
-    const auto frames = receive(near, 3);
+    ASSERT_TRUE(far_.inject(datagram(68, 1)));
+    ASSERT_TRUE(far_.inject(datagram(67, 2)));
+    ASSERT_TRUE(far_.inject(datagram(69, 3)));
+    ASSERT_TRUE(far_.inject(datagram(67, 4)));
+    const auto frames = receive(near_, 3);
     ASSERT_EQ(frames.size(), 2U);
     EXPECT_EQ(frames[0], datagram(67, 2));
     EXPECT_EQ(frames[1][mark_offset], 4);
-    EXPECT_EQ(near.statistics().received, 2U);
-    EXPECT_EQ(near.statistics().received, 2U) << "asking does not count twice";
-    EXPECT_EQ(near.statistics().dropped, 0U);
+    EXPECT_EQ(near_.statistics().received, 2U);
+    EXPECT_EQ(near_.statistics().received, 2U) << "asking does not count twice";
+    EXPECT_EQ(near_.statistics().dropped, 0U);
 }
 
 TEST_F(FramePortTest, DoesNotSeeWhatThisHostSends) {
-    FramePort beside = open_port(cable.near, Cable::near_name, {.filter = "udp dst port 67"});
-    ASSERT_TRUE(near.inject(datagram(67, 1)));
+    FramePort beside = open_port(cable_.near, Cable::near_name, {.filter = "udp dst port 67"});
+    ASSERT_TRUE(near_.inject(datagram(67, 1)));
     ASSERT_TRUE(beside.inject(datagram(67, 2)));
-    EXPECT_TRUE(receive(near, 1).empty());
+    EXPECT_TRUE(receive(near_, 1).empty());
     EXPECT_TRUE(receive(beside, 1).empty());
-    EXPECT_EQ(near.statistics().received, 0U) << "outgoing frames take no slot of the ring";
-    EXPECT_EQ(receive(far, 2).size(), 2U);
+    EXPECT_EQ(near_.statistics().received, 0U) << "outgoing frames take no slot of the ring";
+    EXPECT_EQ(receive(far_, 2).size(), 2U);
 }
 
 TEST_F(FramePortTest, DrainStopsAtItsLimitAndLosesNothing) {
-    for (std::uint8_t mark = 0; mark < 10; ++mark) ASSERT_TRUE(far.inject(datagram(67, mark)));
+    for (std::uint8_t mark = 0; mark < 10; ++mark) ASSERT_TRUE(far_.inject(datagram(67, mark)));
     std::vector<int> marks;
     const auto take = [&](base::Bytes frame) { marks.push_back(frame[mark_offset]); };
-    EXPECT_EQ(near.drain(4, take), 4);
-    EXPECT_EQ(near.drain(0, take), 0);
-    EXPECT_EQ(near.drain(-1, take), 0);
-    EXPECT_EQ(near.drain(100, take), 6);
-    EXPECT_EQ(near.drain(100, take), 0) << "and does not block";
+    EXPECT_EQ(near_.drain(4, take), 4);
+    EXPECT_EQ(near_.drain(0, take), 0);
+    EXPECT_EQ(near_.drain(-1, take), 0);
+    EXPECT_EQ(near_.drain(100, take), 6);
+    EXPECT_EQ(near_.drain(100, take), 0) << "and does not block";
     EXPECT_EQ(marks, (std::vector<int>{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}));
 }
 
 TEST_F(FramePortTest, AnExceptionOfTheTakerComesThroughAndThePortGoesOn) {
-    for (std::uint8_t mark = 0; mark < 3; ++mark) ASSERT_TRUE(far.inject(datagram(67, mark)));
-    EXPECT_THROW((void)near.drain(10, [](base::Bytes) { throw std::runtime_error("taker"); }),
+    for (std::uint8_t mark = 0; mark < 3; ++mark) ASSERT_TRUE(far_.inject(datagram(67, mark)));
+    EXPECT_THROW((void)near_.drain(10, [](base::Bytes) { throw std::runtime_error("taker"); }),
                  std::runtime_error);
-    const auto rest = receive(near, 2);
+    const auto rest = receive(near_, 2);
     ASSERT_EQ(rest.size(), 2U);
     EXPECT_EQ(rest[0][mark_offset], 1);
 }
 
 TEST_F(FramePortTest, CutsFramesAtTheSnapshotLength) {
-    FramePort small = open_port(cable.near, Cable::near_name, {.filter = "udp", .snapshot_bytes = 128});
-    ASSERT_TRUE(far.inject(datagram(67, 1, 1000)));
+    FramePort small = open_port(cable_.near, Cable::near_name, {.filter = "udp", .snapshot_bytes = 128});
+    ASSERT_TRUE(far_.inject(datagram(67, 1, 1000)));
     const auto frames = receive(small, 1);
     ASSERT_EQ(frames.size(), 1U);
     EXPECT_EQ(frames[0].size(), 128U);
-    FramePort large = open_port(cable.near, Cable::near_name, {.filter = "udp", .snapshot_bytes = 1600});
-    ASSERT_TRUE(far.inject(datagram(67, 1, 1472)));
+    FramePort large = open_port(cable_.near, Cable::near_name, {.filter = "udp", .snapshot_bytes = 1600});
+    ASSERT_TRUE(far_.inject(datagram(67, 1, 1472)));
     EXPECT_EQ(receive(large, 1).at(0).size(), 1514U);
 }
 
 // As if the thread slept the whole time.
 TEST_F(FramePortTest, TheDefaultRingHoldsFiveThousandRequests) {
-    for (int i = 0; i < 5000; ++i) ASSERT_TRUE(far.inject(datagram(67, 1, 548)));
-    EXPECT_EQ(receive(near, 5000).size(), 5000U);
-    EXPECT_EQ(near.statistics().dropped, 0U);
+    for (int i = 0; i < 5000; ++i) ASSERT_TRUE(far_.inject(datagram(67, 1, 548)));
+    EXPECT_EQ(receive(near_, 5000).size(), 5000U);
+    EXPECT_EQ(near_.statistics().dropped, 0U);
 }
 
 TEST_F(FramePortTest, CountsWhatTheRingCouldNotHold) {
-    FramePort small = open_port(cable.near, Cable::near_name, {.filter = "udp", .ring_bytes = 64 << 10});
-    for (int i = 0; i < 500; ++i) ASSERT_TRUE(far.inject(datagram(67, 1)));
+    FramePort small = open_port(cable_.near, Cable::near_name, {.filter = "udp", .ring_bytes = 64 << 10});
+    for (int i = 0; i < 500; ++i) ASSERT_TRUE(far_.inject(datagram(67, 1)));
     const auto frames = receive(small, 500);
     EXPECT_LT(frames.size(), 500U);
     EXPECT_EQ(small.statistics().dropped, 500U - frames.size());
@@ -156,68 +156,68 @@ TEST_F(FramePortTest, CountsWhatTheRingCouldNotHold) {
 // VLAN device on top sees the same frame once more, without the tag.
 TEST_F(FramePortTest, TheParentSeesFramesOfVlansWithTheirTag) {
     const Frame sent = tagged(datagram(67, 1), 0x6005);
-    ASSERT_TRUE(far.inject(sent));
-    ASSERT_TRUE(far.inject(tagged(datagram(68, 1), 0x6005)));
-    EXPECT_EQ(receive(near, 2), std::vector<Frame>{sent});
+    ASSERT_TRUE(far_.inject(sent));
+    ASSERT_TRUE(far_.inject(tagged(datagram(68, 1), 0x6005)));
+    EXPECT_EQ(receive(near_, 2), std::vector<Frame>{sent});
 }
 
 TEST_F(FramePortTest, APriorityTagArrivesAsVlanZero) {
     const Frame sent = tagged(datagram(67, 1), 0xa000);
-    ASSERT_TRUE(far.inject(sent));
-    EXPECT_EQ(receive(near, 1), std::vector<Frame>{sent});
+    ASSERT_TRUE(far_.inject(sent));
+    EXPECT_EQ(receive(near_, 1), std::vector<Frame>{sent});
 }
 
 TEST_F(FramePortTest, PromiscuousSeesFramesForOtherHosts) {
     Frame foreign = datagram(67, 1);
     foreign[0] = 0x02;
-    FramePort ear = open_port(cable.near, Cable::near_name, {.filter = "udp", .promiscuous = true});
-    ASSERT_TRUE(far.inject(foreign));
+    FramePort ear = open_port(cable_.near, Cable::near_name, {.filter = "udp", .promiscuous = true});
+    ASSERT_TRUE(far_.inject(foreign));
     EXPECT_EQ(receive(ear, 1), std::vector<Frame>{foreign});
 }
 
 TEST_F(FramePortTest, AVanishedInterfaceIsAnError) {
-    cable.near.run("ip link del near0");
-    pollfd waiting{near.descriptor(), POLLIN, 0};
+    cable_.near.run("ip link del near0");
+    pollfd waiting{near_.descriptor(), POLLIN, 0};
     EXPECT_EQ(poll(&waiting, 1, 500), 1) << "the loop wakes up";
     base::Result<int> drained = 0;
-    for (int i = 0; i < 100 && drained; ++i) drained = near.drain(10, [](base::Bytes) {});
+    for (int i = 0; i < 100 && drained; ++i) drained = near_.drain(10, [](base::Bytes) {});
     ASSERT_FALSE(drained);
     EXPECT_EQ(drained.error().where, "interface near0");
-    EXPECT_FALSE(near.inject(datagram(68, 1)));
-    for (int i = 0; i < 3; ++i) EXPECT_FALSE(near.drain(10, [](base::Bytes) {})) << "and stays one";
+    EXPECT_FALSE(near_.inject(datagram(68, 1)));
+    for (int i = 0; i < 3; ++i) EXPECT_FALSE(near_.drain(10, [](base::Bytes) {})) << "and stays one";
 }
 
 TEST_F(FramePortTest, AnInterfaceThatWentDownWorksAgainWhenItIsUp) {
     for (int round = 0; round < 3; ++round) {
-        cable.near.run("ip link set near0 down");
-        for (int i = 0; i < 20; ++i) ASSERT_TRUE(near.drain(10, [](base::Bytes) {})) << "round " << round;
-        EXPECT_FALSE(near.inject(datagram(68, 1)));
-        cable.near.run("ip link set near0 up");
-        ASSERT_TRUE(far.inject(datagram(67, 9)));
-        EXPECT_EQ(receive(near, 1).size(), 1U) << "round " << round;
-        EXPECT_TRUE(near.inject(datagram(68, 1)));
+        cable_.near.run("ip link set near0 down");
+        for (int i = 0; i < 20; ++i) ASSERT_TRUE(near_.drain(10, [](base::Bytes) {})) << "round " << round;
+        EXPECT_FALSE(near_.inject(datagram(68, 1)));
+        cable_.near.run("ip link set near0 up");
+        ASSERT_TRUE(far_.inject(datagram(67, 9)));
+        EXPECT_EQ(receive(near_, 1).size(), 1U) << "round " << round;
+        EXPECT_TRUE(near_.inject(datagram(68, 1)));
     }
 }
 
 TEST_F(FramePortTest, ADownInterfaceDoesNotKeepTheThreadBusy) {
-    cable.near.run("ip link set near0 down");
-    for (int i = 0; i < 5; ++i) ASSERT_TRUE(near.drain(10, [](base::Bytes) {}));
-    pollfd waiting{near.descriptor(), POLLIN, 0};
+    cable_.near.run("ip link set near0 down");
+    for (int i = 0; i < 5; ++i) ASSERT_TRUE(near_.drain(10, [](base::Bytes) {}));
+    pollfd waiting{near_.descriptor(), POLLIN, 0};
     EXPECT_EQ(poll(&waiting, 1, 50), 0);
 }
 
 TEST_F(FramePortTest, RefusesAFrameLongerThanTheInterfaceTakes) {
-    EXPECT_FALSE(near.inject(datagram(68, 1, 3000)));
-    EXPECT_TRUE(near.inject(datagram(68, 1)));
+    EXPECT_FALSE(near_.inject(datagram(68, 1, 3000)));
+    EXPECT_TRUE(near_.inject(datagram(68, 1)));
 }
 
 TEST_F(FramePortTest, KeepsWorkingWhenMoved) {
-    FramePort moved = std::move(near);
-    ASSERT_TRUE(far.inject(datagram(67, 1)));
+    FramePort moved = std::move(near_);
+    ASSERT_TRUE(far_.inject(datagram(67, 1)));
     EXPECT_EQ(receive(moved, 1).size(), 1U);
-    near = std::move(moved);
-    ASSERT_TRUE(far.inject(datagram(67, 2)));
-    EXPECT_EQ(receive(near, 1).size(), 1U);
+    near_ = std::move(moved);
+    ASSERT_TRUE(far_.inject(datagram(67, 2)));
+    EXPECT_EQ(receive(near_, 1).size(), 1U);
 }
 
 struct Refusal {

@@ -22,14 +22,14 @@ Interface find(const std::vector<Interface>& all, const std::string& name) {
 class InterfacesTest : public testing::Test {
   protected:
     std::vector<Interface> list() {
-        const auto inside = cable.near.enter();
+        const auto inside = cable_.near.enter();
         return list_interfaces();
     }
-    tests::Cable cable;
+    tests::Cable cable_;
 };
 
 TEST_F(InterfacesTest, TellsNameMacMtuAndState) {
-    cable.near.run("ip link set near0 mtu 1400");
+    cable_.near.run("ip link set near0 mtu 1400");
     const auto all = list();
     ASSERT_EQ(all.size(), 2U);
     EXPECT_TRUE(all[0].loopback);
@@ -48,16 +48,16 @@ TEST_F(InterfacesTest, TellsNameMacMtuAndState) {
 }
 
 TEST_F(InterfacesTest, WithoutCarrierItIsNotUp) {
-    cable.far.run("ip link set far0 down");
+    cable_.far.run("ip link set far0 down");
     EXPECT_FALSE(find(list(), "near0").up);
-    cable.far.run("ip link set far0 up");
+    cable_.far.run("ip link set far0 up");
     EXPECT_TRUE(find(list(), "near0").up);
-    cable.near.run("ip link set near0 down");
+    cable_.near.run("ip link set near0 down");
     EXPECT_FALSE(find(list(), "near0").up);
 }
 
 TEST_F(InterfacesTest, PrimaryAddressesComeFirst) {
-    cable.near.run(
+    cable_.near.run(
         "ip addr add 10.9.0.5/24 dev near0 && ip addr add 10.9.0.4/24 dev near0 && "
         "ip addr add 192.168.7.1/16 dev near0 && ip addr add 10.9.0.1/24 dev near0");
     const std::vector<Ipv4Network> expected = {
@@ -67,19 +67,19 @@ TEST_F(InterfacesTest, PrimaryAddressesComeFirst) {
 }
 
 TEST_F(InterfacesTest, APointToPointAddressIsOurSide) {
-    cable.near.run("ip addr add 10.9.0.5 peer 10.9.0.9/32 dev near0");
+    cable_.near.run("ip addr add 10.9.0.5 peer 10.9.0.9/32 dev near0");
     EXPECT_EQ(find(list(), "near0").addresses.at(0).address().text(), "10.9.0.5");
 }
 
 TEST_F(InterfacesTest, ABridgeIsServedInsteadOfItsMember) {
-    cable.near.run("ip link add br9 type bridge && ip link set near0 master br9 && ip link set br9 up");
+    cable_.near.run("ip link add br9 type bridge && ip link set near0 master br9 && ip link set br9 up");
     EXPECT_TRUE(find(list(), "near0").enslaved);
     EXPECT_FALSE(find(list(), "br9").enslaved);
     EXPECT_TRUE(find(list(), "br9").ethernet);
 }
 
 TEST_F(InterfacesTest, ATunnelIsNotEthernet) {
-    cable.near.run("ip tuntap add tun9 mode tun && ip link set tun9 up && ip addr add 10.8.0.1/24 dev tun9");
+    cable_.near.run("ip tuntap add tun9 mode tun && ip link set tun9 up && ip addr add 10.8.0.1/24 dev tun9");
     const Interface tunnel = find(list(), "tun9");
     EXPECT_FALSE(tunnel.ethernet);
     EXPECT_FALSE(tunnel.up) << "no program holds its other end";
@@ -93,7 +93,7 @@ TEST_F(InterfacesTest, ManyInterfacesAreListedInOrder) {
         commands += "link add " + name + " type veth peer name " + name + "p\n";
         commands += "addr add 10.7." + std::to_string(number) + ".1/24 dev " + name + "\n";
     }
-    cable.near.run("printf '" + commands + "' | ip -batch -");
+    cable_.near.run("printf '" + commands + "' | ip -batch -");
     const auto all = list();
     ASSERT_EQ(all.size(), 102U);
     EXPECT_TRUE(std::ranges::is_sorted(all, {}, &Interface::index));
@@ -111,24 +111,24 @@ class InterfaceMonitorTest : public InterfacesTest {
 };
 
 TEST_F(InterfaceMonitorTest, TellsOfLinksAndAddresses) {
-    const auto inside = cable.near.enter();
+    const auto inside = cable_.near.enter();
     InterfaceMonitor monitor;
     EXPECT_FALSE(monitor.drain()) << "and does not block";
     for (const char* command :
          {"ip addr add 10.9.0.5/24 dev near0", "ip addr del 10.9.0.5/24 dev near0", "ip link set near0 down",
           "ip link set near0 mtu 1300", "ip link add v9 type veth peer name v8", "ip link del v9"}) {
-        cable.near.run(command);
+        cable_.near.run(command);
         EXPECT_TRUE(changed(monitor)) << command;
         EXPECT_FALSE(monitor.drain()) << "empty after " << command;
     }
 }
 
 TEST_F(InterfaceMonitorTest, LostMessagesCountAsAChange) {
-    const auto inside = cable.near.enter();
+    const auto inside = cable_.near.enter();
     InterfaceMonitor monitor;
     std::string commands;
     for (int i = 0; i < 4000; ++i) commands += "link set near0 mtu " + std::to_string(1000 + i % 400) + "\n";
-    cable.near.run("printf '" + commands + "' | ip -batch -");
+    cable_.near.run("printf '" + commands + "' | ip -batch -");
     EXPECT_TRUE(changed(monitor));
     EXPECT_FALSE(monitor.drain());
 }

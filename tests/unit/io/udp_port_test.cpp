@@ -67,29 +67,29 @@ class Socket {
 class UdpPortTest : public testing::Test {
   protected:
     UdpPortTest() {
-        cable.near.run("ip addr add 10.9.0.1/24 dev near0");
-        cable.far.run("ip addr add 10.9.0.2/24 dev far0");
+        cable_.near.run("ip addr add 10.9.0.1/24 dev near0");
+        cable_.far.run("ip addr add 10.9.0.2/24 dev far0");
     }
     // Sends a datagram to near's port 67 and waits for the ICMP error.
     bool icmp_error_comes() {
-        const auto inside = cable.far.enter();
+        const auto inside = cable_.far.enter();
         Socket ear(SOCK_RAW, IPPROTO_ICMP);
         Socket udp(SOCK_DGRAM, 0);
-        udp.send_to(near_address, 67, "hello");
+        udp.send_to(near_address_, 67, "hello");
         const auto packet = ear.receive();
         constexpr std::size_t icmp_type = 20;
         return packet && packet->size() > icmp_type && (*packet)[icmp_type] == 3;
     }
 
-    const Ipv4Address near_address{10, 9, 0, 1};
-    const Ipv4Address far_address{10, 9, 0, 2};
-    tests::Cable cable;
+    const Ipv4Address near_address_{10, 9, 0, 1};
+    const Ipv4Address far_address_{10, 9, 0, 2};
+    tests::Cable cable_;
 };
 
 TEST_F(UdpPortTest, AHeldPortSendsNoIcmpErrorUntilItGoes) {
     EXPECT_TRUE(icmp_error_comes()) << "what holding is for";
     {
-        const auto inside = cable.near.enter();
+        const auto inside = cable_.near.enter();
         auto held = HeldUdpPort::hold(67);
         ASSERT_TRUE(held) << held.error().text();
         EXPECT_FALSE(icmp_error_comes());
@@ -101,7 +101,7 @@ TEST_F(UdpPortTest, AHeldPortSendsNoIcmpErrorUntilItGoes) {
 
 // Else our socket, being the newer one, would swallow that program's unicast datagrams.
 TEST_F(UdpPortTest, APortOfASharingProgramIsLeftToIt) {
-    const auto inside = cable.near.enter();
+    const auto inside = cable_.near.enter();
     Socket other(SOCK_DGRAM, 0);
     other.share();
     ASSERT_TRUE(other.bind_to({}, 67));
@@ -113,7 +113,7 @@ TEST_F(UdpPortTest, APortOfASharingProgramIsLeftToIt) {
 }
 
 TEST_F(UdpPortTest, ASharingProgramThatComesLaterGetsEverything) {
-    const auto inside = cable.near.enter();
+    const auto inside = cable_.near.enter();
     const auto held = HeldUdpPort::hold(67);
     ASSERT_TRUE(held);
     Socket later(SOCK_DGRAM, 0);
@@ -144,7 +144,7 @@ class RoutedSenderTest : public UdpPortTest {
         return octets;
     }
     base::Result<void> send(const std::vector<std::uint8_t>& octets) {
-        const auto inside = cable.near.enter();
+        const auto inside = cable_.near.enter();
         auto sender = RoutedSender::open();
         if (!sender) return std::unexpected(sender.error());
         RoutedSender moved = std::move(*sender);
@@ -154,12 +154,12 @@ class RoutedSenderTest : public UdpPortTest {
 
 TEST_F(RoutedSenderTest, ReachesANetworkBehindTheNextHop) {
     // The relay's address is on no cable of ours; near has only a route to it.
-    cable.far.run("ip addr add 10.77.0.1/24 dev lo");
-    cable.near.run("ip route add 10.77.0.0/24 via 10.9.0.2");
-    const auto inside = cable.far.enter();
+    cable_.far.run("ip addr add 10.77.0.1/24 dev lo");
+    cable_.near.run("ip route add 10.77.0.0/24 via 10.9.0.2");
+    const auto inside = cable_.far.enter();
     Socket relay(SOCK_DGRAM, 0);
     ASSERT_TRUE(relay.bind_to(Ipv4Address(10, 77, 0, 1), 67));
-    const auto sent = send(packet(near_address, Ipv4Address(10, 77, 0, 1)));
+    const auto sent = send(packet(near_address_, Ipv4Address(10, 77, 0, 1)));
     ASSERT_TRUE(sent) << sent.error().text();
     const auto received = relay.receive();
     ASSERT_TRUE(received);
@@ -167,11 +167,11 @@ TEST_F(RoutedSenderTest, ReachesANetworkBehindTheNextHop) {
 }
 
 TEST_F(RoutedSenderTest, SaysInWordsWhatFailed) {
-    EXPECT_EQ(send(packet(near_address, Ipv4Address(192, 0, 2, 1))).error().text(),
+    EXPECT_EQ(send(packet(near_address_, Ipv4Address(192, 0, 2, 1))).error().text(),
               "sending to 192.0.2.1: There is no route; add one on this host: `ip route add ...`");
-    EXPECT_EQ(send(packet(near_address, far_address, 2000)).error().text(),
+    EXPECT_EQ(send(packet(near_address_, far_address_, 2000)).error().text(),
               "sending to 10.9.0.2: The packet is longer than the way's MTU");
-    EXPECT_EQ(send(packet(near_address, Ipv4Address(10, 9, 0, 255))).error().text(),
+    EXPECT_EQ(send(packet(near_address_, Ipv4Address(10, 9, 0, 255))).error().text(),
               "sending to 10.9.0.255: The destination is a broadcast address");
     EXPECT_EQ(send({}).error().text(), "routed sending: Not an IPv4 packet");
     EXPECT_EQ(send(std::vector<std::uint8_t>(40, 0x60)).error().text(), "routed sending: Not an IPv4 packet");

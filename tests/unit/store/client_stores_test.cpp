@@ -23,20 +23,20 @@ struct StoreCase {
 
 class EveryStore : public testing::TestWithParam<StoreCase> {
   protected:
-    EveryStore() : store(GetParam().open(directory)) {}
+    EveryStore() : store_(GetParam().open(directory_)) {}
 
     std::vector<model::Client> loaded() const {
-        std::vector<model::Client> clients = store->load();
+        std::vector<model::Client> clients = store_->load();
         std::sort(clients.begin(), clients.end(), [](const auto& a, const auto& b) { return a.key < b.key; });
         return clients;
     }
 
-    tests::TemporaryFolder directory;
-    std::unique_ptr<ClientStore> store;
+    tests::TemporaryFolder directory_;
+    std::unique_ptr<ClientStore> store_;
 };
 
 TEST_P(EveryStore, IsEmptyAtFirst) {
-    EXPECT_TRUE(store->load().empty());
+    EXPECT_TRUE(store_->load().empty());
 }
 
 TEST_P(EveryStore, KeepsEveryField) {
@@ -45,7 +45,7 @@ TEST_P(EveryStore, KeepsEveryField) {
     client.last_selected = tests::at_second(1'763'000'200);
     client.architecture = "ppc";
     client.chosen_by_hand = true;
-    store->save(std::vector<StoreUpdate>{SaveClient{client}});
+    store_->save(std::vector<StoreUpdate>{SaveClient{client}});
     EXPECT_EQ(loaded(), std::vector{client});
 }
 
@@ -59,30 +59,30 @@ TEST_P(EveryStore, KeepsStrangeModels) {
         expected.push_back(client);
         updates.emplace_back(SaveClient{client});
     }
-    store->save(updates);
-    EXPECT_THAT(store->load(), testing::UnorderedElementsAreArray(expected));
+    store_->save(updates);
+    EXPECT_THAT(store_->load(), testing::UnorderedElementsAreArray(expected));
 }
 
 TEST_P(EveryStore, ReplacesAndDeletes) {
-    store->save(std::vector<StoreUpdate>{SaveClient{client_of(1, 1)}, SaveClient{client_of(2, 2)},
-                                         SaveClient{client_of(3, 3)}});
+    store_->save(std::vector<StoreUpdate>{SaveClient{client_of(1, 1)}, SaveClient{client_of(2, 2)},
+                                          SaveClient{client_of(3, 3)}});
     model::Client changed = client_of(2, 2);
     changed.image = base::BootImageId(0x01000005);
-    store->save(std::vector<StoreUpdate>{SaveClient{changed}, DeleteClient{client_of(3, 3).key},
-                                         DeleteClient{client_of(9, 9).key}});
+    store_->save(std::vector<StoreUpdate>{SaveClient{changed}, DeleteClient{client_of(3, 3).key},
+                                          DeleteClient{client_of(9, 9).key}});
     EXPECT_EQ(loaded(), (std::vector{client_of(1, 1), changed}));
 }
 
 TEST_P(EveryStore, TakesTheLastOfSeveralUpdates) {
-    store->save(std::vector<StoreUpdate>{SaveClient{client_of(1, 1)}, DeleteClient{client_of(1, 1).key},
-                                         SaveClient{client_of(1, 4)}});
+    store_->save(std::vector<StoreUpdate>{SaveClient{client_of(1, 1)}, DeleteClient{client_of(1, 1).key},
+                                          SaveClient{client_of(1, 4)}});
     EXPECT_EQ(loaded(), std::vector{client_of(1, 4)});
 }
 
 TEST_P(EveryStore, TakesNothingAtAll) {
-    store->save({});
-    store->tidy();
-    EXPECT_TRUE(store->load().empty());
+    store_->save({});
+    store_->tidy();
+    EXPECT_TRUE(store_->load().empty());
 }
 
 INSTANTIATE_TEST_SUITE_P(
