@@ -249,7 +249,7 @@ TEST(ImageFolders, FollowsLinksBeneathTheRoot) {
 
 TEST(ImageFolders, AnAbsoluteLinkIsNotFollowedAndSaysWhatToWrite) {
     const TemporaryFolder root;
-    write_image(root / "grub.nbi", "GRUB", 1, kDefault);
+    write_image(root / "grub.nbi", "GRUB", 1, default_key);
     std::filesystem::create_symlink(root / "grub.nbi", root / "again.nbi");
     const ImageReading reading = read_image_folders(settings_for(root));
     EXPECT_THAT(folders(reading), ElementsAre("grub.nbi"));
