@@ -60,6 +60,7 @@ std::string_view severity_text(Severity severity) {
 
 std::vector<std::string> texts(const std::vector<base::MacAddress>& macs) {
     std::vector<std::string> texts;
+    texts.reserve(macs.size());
     for (const base::MacAddress mac : macs) texts.push_back(mac.text());
     return texts;
 }
@@ -74,6 +75,7 @@ std::string joined(const std::vector<std::string>& texts) {
 
 std::string audience(const model::NetBootImage& image) {
     std::vector<std::string> architectures;
+    architectures.reserve(image.boot_files.size());
     for (const model::BootFile& file : image.boot_files) architectures.push_back(file.architecture);
     std::string line = joined(architectures) + " Macs, ";
     line += image.enabled_models.empty() ? "all models" : "models " + joined(image.enabled_models);

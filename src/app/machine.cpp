@@ -62,7 +62,7 @@ base::Result<json> ask_database(const json& request, bool creates, const Machine
             servers::machine_verbs(registry, {.images = places.images});
         base::Result<json> result = verbs.at(request.at("do").get<std::string>())(request);
         // The answer came after the attempt to write, so the trouble, if any, was told before.
-        if (result && writes && result->value("durable", true) == false) {
+        if (result && writes && !result->value("durable", true)) {
             return base::fail("the change could not be written" + (trouble.empty() ? "" : ": " + trouble),
                               places.database);
         }
@@ -207,7 +207,7 @@ int run_machine(const MachineOptions& options, const MachinePlaces& places, std:
     } else {
         print(options, *result, out);
     }
-    if (result->value("durable", true) == false) {
+    if (!result->value("durable", true)) {
         err << "pomona machine: the daemon took it but cannot write it to disk; its log says why\n";
     }
     return 0;

@@ -85,7 +85,7 @@ class Sha256 {
 // One run. Each step returns an error that ends the run; warnings go on.
 class Probe {
   public:
-    Probe(const ProbeOptions& options, std::ostream& out) : options_(options), out_(out) {}
+    Probe(ProbeOptions options, std::ostream& out) : options_(std::move(options)), out_(out) {}
 
     int run() {
         Result<void> result;

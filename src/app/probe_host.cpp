@@ -68,7 +68,7 @@ base::Result<void> ProbeHost::send(std::uint16_t from_port, base::Endpoint to, b
                                        .source = {network_.address(), from_port},
                                        .destination = to,
                                        .ip_id = ip_id_++};
-    std::array<std::uint8_t, codec::ethernet_header_size + ethernet_mtu> room;
+    std::array<std::uint8_t, codec::ethernet_header_size + ethernet_mtu> room{};
     codec::PacketWriter writer(header, payload, ethernet_mtu);
     const bool sent = writer.for_each_frame(room, [&](base::Bytes frame) { return port_.inject(frame); });
     if (!sent)

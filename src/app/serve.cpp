@@ -111,8 +111,8 @@ void log_image_reload(const store::ImageReload& reload) {
 /// True for requests that were refused before anything was sent: those alone cost a sender nothing.
 bool was_refused(servers::TftpEnd end) {
     using enum servers::TftpEnd;
-    return end == NotFound || end == AccessDenied || end == WriteRefused || end == Malformed ||
-           end == OptionRefused || end == TooManyTransfers;
+    return end == not_found || end == access_denied || end == write_refused || end == malformed ||
+           end == option_refused || end == too_many_transfers;
 }
 
 /// Called by the threads of the TFTP server.

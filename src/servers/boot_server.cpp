@@ -327,10 +327,11 @@ void BootServer::State::answer(Port& port, const policy::Request& request, polic
     std::shared_ptr<WaitingAnswer> waiting;
     if (answer.remember) {
         waiting = std::make_shared<WaitingAnswer>();
-        const auto record =
-            registry.apply(*answer.remember, [this, waiting, settled = settled, &loop = loop](bool durable) {
-                if (settled->add(waiting, durable)) boost::asio::post(loop, [this] { send_settled(); });
-            });
+        const auto record = registry.apply(*answer.remember,
+                                           [this, waiting, queue = settled, &boot_loop = loop](bool durable) {
+                                               if (queue->add(waiting, durable))
+                                                   boost::asio::post(boot_loop, [this] { send_settled(); });
+                                           });
         if (record) {
             answer.machine_name = record->machine_name;
         } else {

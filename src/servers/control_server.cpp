@@ -113,7 +113,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
             // A timer that ran out in the moment it was set anew says so too late.
             if (self->timer_.expiry() > std::chrono::steady_clock::now()) return;
             ErrorCode ignored;
-            self->socket_.close(ignored);
+            (void)self->socket_.close(ignored);
         });
     }
 
@@ -134,7 +134,7 @@ struct ControlServer::State {
           handlers(std::move(the_handlers)),
           socket(std::move(the_socket)),
           worker("control",
-                 [](const std::string&, std::exception_ptr failure) {
+                 [](const std::string&, const std::exception_ptr& failure) {
                      try {
                          std::rethrow_exception(failure);
                      } catch (const std::exception& error) {

@@ -15,6 +15,8 @@ namespace pomona::servers {
 class ControlSocket {
   public:
     static base::Result<ControlSocket> listen(const std::string& path, unsigned mode);
+    ControlSocket(const ControlSocket&) = delete;
+    ControlSocket& operator=(const ControlSocket&) = delete;
     ControlSocket(ControlSocket&&) noexcept = default;
     ControlSocket& operator=(ControlSocket&&) = delete;
     /// Removes the socket file if it still is ours. The lock ends with the descriptor.

@@ -12,7 +12,7 @@ constexpr std::int64_t last_second = 253'402'300'799;
 constexpr std::size_t longest_text = 64;
 
 bool is_plain(std::string_view text) {
-    return text.size() <= longest_text && std::none_of(text.begin(), text.end(), [](char c) {
+    return text.size() <= longest_text && std::ranges::none_of(text, [](char c) {
                const auto octet = static_cast<unsigned char>(c);
                return octet < 0x20 || octet == 0x7f;
            });

@@ -244,7 +244,7 @@ class RootReader {
         for (const FolderEntry& entry : *entries) {
             if (--names_left < 0) return std::nullopt;
             if (!entry.is_folder) continue;
-            const std::string below = folder + "/" + entry.name;
+            std::string below = folder + "/" + entry.name;
             const bool is_image =
                 entry.name.ends_with(suffix) &&
                 root.facts(below + "/" + model::image_info_file).kind == model::FileFacts::Kind::regular;

@@ -59,7 +59,7 @@ base::Result<std::vector<FolderEntry>> RootFolder::entries(const std::string& pa
         if (name == "." || name == "..") continue;
         bool is_folder = entry->d_type == DT_DIR;
         if (entry->d_type == DT_LNK || entry->d_type == DT_UNKNOWN) {
-            const std::string below = path == "." ? name : path + "/" + name;
+            const std::string below = path == "." ? name : std::string(path).append("/").append(name);
             is_folder = static_cast<bool>(io::Descriptor(open_beneath(below, O_PATH | O_DIRECTORY)));
         }
         entries.push_back({.name = name, .is_folder = is_folder});

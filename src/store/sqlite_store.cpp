@@ -109,7 +109,7 @@ void SqliteStore::connect() {
     }
 }
 
-std::unique_ptr<SqliteStore::Connection> SqliteStore::try_connect() {
+std::unique_ptr<SqliteStore::Connection> SqliteStore::try_connect() const {
     const std::string name = options_.path.string();
     create_if_missing(options_.path);
     try {

@@ -42,7 +42,7 @@ class SqliteStore final : public ClientStore {
     struct Connection;
     SqliteStore(Options options, Report report);
     void connect();
-    std::unique_ptr<Connection> try_connect();
+    std::unique_ptr<Connection> try_connect() const;
     void move_aside(const std::string& why);
     void tell(const std::string& sentence) const;
 

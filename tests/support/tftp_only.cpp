@@ -3,9 +3,9 @@
 #include "servers/tftp_server.hpp"
 
 #include <pthread.h>
-#include <signal.h>
 
 #include <charconv>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
