@@ -181,50 +181,38 @@ ClientTraits client(const char* architecture, const char* model) {
 
 INSTANTIATE_TEST_SUITE_P(
     Table, CatalogueMatches,
-    testing::
-        ValuesIn(
-            std::
-                vector<MatchCase>{
-                    MatchCase{"everybody", [](NetBootImage&) {}, client("i386", "iMac12,1"), true},
-                    MatchCase{"empty_model_sees_images_for_all", [](NetBootImage&) {}, client("i386", ""),
-                              true},
-                    MatchCase{"other_architecture", [](NetBootImage&) {}, client("ppc", "PowerMac3,1"),
-                              false},
-                    MatchCase{"empty_architecture", [](NetBootImage&) {}, client("", "iMac12,1"), false},
-                    MatchCase{"listed_model",
-                              [](NetBootImage& i) { i.enabled_models = {"iMac12,1", "iMac12,2"}; },
-                              client("i386", "iMac12,1"), true},
-                    MatchCase{"unlisted_model", [](NetBootImage& i) { i.enabled_models = {"iMac12,1"}; },
-                              client("i386", "iMac12,2"), false},
-                    MatchCase{"model_in_another_case",
-                              [](NetBootImage& i) { i.enabled_models = {"iMac12,1"}; },
-                              client("i386", "imac12,1"), false},
-                    MatchCase{"no_wildcards", [](NetBootImage& i) { i.enabled_models = {"iMac*"}; },
-                              client("i386", "iMac12,1"), false},
-                    MatchCase{"empty_model_and_a_list",
-                              [](NetBootImage& i) { i.enabled_models = {"iMac12,1"}; }, client("i386", ""),
-                              false},
-                    MatchCase{"honoured_disabled_model",
-                              [](NetBootImage& i) { i.disabled_models = {"iMac12,1"}; },
-                              client("i386", "iMac12,1"), false},
-                    MatchCase{"another_disabled_model",
-                              [](NetBootImage& i) { i.disabled_models = {"iMac12,1"}; },
-                              client("i386", "iMac12,2"), true},
-                    MatchCase{"disabled_mac", [](NetBootImage& i) { i.disabled_macs = {our_mac, other_mac}; },
-                              imac(), false},
-                    MatchCase{"another_disabled_mac", [](NetBootImage& i) { i.disabled_macs = {other_mac}; },
-                              imac(), true},
-                    MatchCase{"enabled_mac", [](NetBootImage& i) { i.enabled_macs = {our_mac, other_mac}; },
-                              imac(), true},
-                    MatchCase{"not_enabled_mac", [](NetBootImage& i) { i.enabled_macs = {other_mac}; },
-                              imac(), false},
-                    MatchCase{
-                        "disabled_wins",
-                        [](NetBootImage& i) {
-                            i.enabled_macs = {our_mac};
-                            i.disabled_macs = {our_mac};
-                        },
-                        imac(), false}}),
+    testing::ValuesIn(std::vector<MatchCase>{
+        MatchCase{"everybody", [](NetBootImage&) {}, client("i386", "iMac12,1"), true},
+        MatchCase{"empty_model_sees_images_for_all", [](NetBootImage&) {}, client("i386", ""), true},
+        MatchCase{"other_architecture", [](NetBootImage&) {}, client("ppc", "PowerMac3,1"), false},
+        MatchCase{"empty_architecture", [](NetBootImage&) {}, client("", "iMac12,1"), false},
+        MatchCase{"listed_model", [](NetBootImage& i) { i.enabled_models = {"iMac12,1", "iMac12,2"}; },
+                  client("i386", "iMac12,1"), true},
+        MatchCase{"unlisted_model", [](NetBootImage& i) { i.enabled_models = {"iMac12,1"}; },
+                  client("i386", "iMac12,2"), false},
+        MatchCase{"model_in_another_case", [](NetBootImage& i) { i.enabled_models = {"iMac12,1"}; },
+                  client("i386", "imac12,1"), false},
+        MatchCase{"no_wildcards", [](NetBootImage& i) { i.enabled_models = {"iMac*"}; },
+                  client("i386", "iMac12,1"), false},
+        MatchCase{"empty_model_and_a_list", [](NetBootImage& i) { i.enabled_models = {"iMac12,1"}; },
+                  client("i386", ""), false},
+        MatchCase{"honoured_disabled_model", [](NetBootImage& i) { i.disabled_models = {"iMac12,1"}; },
+                  client("i386", "iMac12,1"), false},
+        MatchCase{"another_disabled_model", [](NetBootImage& i) { i.disabled_models = {"iMac12,1"}; },
+                  client("i386", "iMac12,2"), true},
+        MatchCase{"disabled_mac", [](NetBootImage& i) { i.disabled_macs = {our_mac, other_mac}; }, imac(),
+                  false},
+        MatchCase{"another_disabled_mac", [](NetBootImage& i) { i.disabled_macs = {other_mac}; }, imac(),
+                  true},
+        MatchCase{"enabled_mac", [](NetBootImage& i) { i.enabled_macs = {our_mac, other_mac}; }, imac(),
+                  true},
+        MatchCase{"not_enabled_mac", [](NetBootImage& i) { i.enabled_macs = {other_mac}; }, imac(), false},
+        MatchCase{"disabled_wins",
+                  [](NetBootImage& i) {
+                      i.enabled_macs = {our_mac};
+                      i.disabled_macs = {our_mac};
+                  },
+                  imac(), false}}),
     [](const auto& test) { return test.param.name; });
 
 TEST(Catalogue, FilterNamesTheUpper16BitsExactly) {
