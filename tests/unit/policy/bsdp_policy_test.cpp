@@ -500,7 +500,7 @@ TEST(Answers, GiveUpCopiesAndTheMachineNameBeforeTheyGiveUp) {
         EXPECT_EQ(answer->bsdp.message_type, 2) << c.name;
         EXPECT_EQ(answer->option_order, c.options) << c.name;
         EXPECT_EQ(answer->root_path.size(), c.root) << c.name;
-        EXPECT_EQ(answer->bsdp.machine_name, c.machine_name) << c.name;
+        EXPECT_EQ(answer->machine_name, c.machine_name) << c.name;
         EXPECT_EQ(answer->file, file) << c.name;
         EXPECT_LE(outcome.payload.size(), 520U) << c.name;
     }
