@@ -28,7 +28,6 @@ using namespace std::string_view_literals;
 using codec::TftpAck;
 using codec::TftpData;
 using codec::TftpError;
-using codec::TftpOack;
 using codec::TftpRequest;
 
 const base::Ipv4Address loopback(127, 0, 0, 1);
