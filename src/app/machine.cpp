@@ -2,6 +2,7 @@
 
 #include "app/control_client.hpp"
 #include "store/client_registry.hpp"
+#include "store/folder_lock.hpp"
 #include "store/sqlite_store.hpp"
 
 #include <pomona/base/utf8.hpp>
@@ -35,6 +36,12 @@ json request_of(const MachineOptions& options) {
 /// The verbs of the daemon, over a registry of our own on the daemon's database.
 base::Result<json> ask_database(const json& request, bool creates, const MachinePlaces& places,
                                 std::ostream& err) {
+    const auto lock = store::FolderLock::take(std::filesystem::path(places.database).parent_path(),
+                                              store::FolderLock::Kind::shared);
+    if (!lock) {
+        return base::fail("a daemon has this database, but nothing answers at " + places.control_socket,
+                          places.database, "name the control-socket of that daemon");
+    }
     std::unique_ptr<store::ClientStore> database;
     std::error_code ignored;
     // Reading and forgetting make no file that the daemon would then have to share.

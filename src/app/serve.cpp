@@ -15,6 +15,7 @@
 #include "servers/service_verbs.hpp"
 #include "servers/tftp_server.hpp"
 #include "store/client_registry.hpp"
+#include "store/folder_lock.hpp"
 #include "store/image_watcher.hpp"
 #include "store/sqlite_store.hpp"
 
@@ -54,6 +55,8 @@ using servers::log_event;
 /// An interface that could not be opened, or whose notice was missed, is looked at again this often.
 constexpr std::chrono::seconds interface_check{5};
 constexpr std::chrono::hours expiry_check{24};
+/// 'pomona machine' may be at work on the machines of a daemon that does not run yet.
+constexpr std::chrono::seconds lock_patience{2};
 /// Log lines a second about refused TFTP requests; the rest is counted.
 constexpr unsigned refusal_lines_a_second = 100;
 
@@ -227,6 +230,8 @@ class Daemon {
     boost::asio::steady_timer expiry_{main_loop_};
 
     base::Snapshot<model::Catalogue> catalogue_{std::make_shared<const model::Catalogue>()};
+    /// Two registries on one database would overwrite each other.
+    std::optional<store::FolderLock> state_lock_;
     // The loop outlives the registry, whose thread posts to it.
     io::Worker boot_;
     std::unique_ptr<store::ClientRegistry> registry_;
@@ -253,6 +258,11 @@ Daemon::Daemon(const Settings& settings)
     // Two capabilities are all that opening ports takes, so root is gone before anything is opened.
     become_user(settings);
     require_roots(settings);
+    state_lock_ = store::FolderLock::take(settings.state_dir, store::FolderLock::Kind::alone, lock_patience);
+    if (!state_lock_) {
+        refuse("another pomona keeps its machines in " + settings.state_dir, settings.place_of("state-dir"),
+               "stop it, or give this one a state-dir and a control-socket of its own");
+    }
 
     registry_ = std::make_unique<store::ClientRegistry>(
         store::open_or_use_memory(

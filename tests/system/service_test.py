@@ -178,6 +178,23 @@ class PortTest(ServiceCase):
         self.assertIn("warning  port 67: pomona", first.command("check", check=False).stdout)
 
 
+    def test_one_state_folder_has_one_daemon(self):
+        host = self.host()
+        first = self.pomona(host, "first").start()
+        second = self.pomona(host, "second", without=("state-dir",))
+        second.arguments += ["--state-dir", str(first.state)]
+        code, said = second.refused()
+        self.assertEqual(code, 1, said)
+        self.assertIn("pomona: state-dir (flag --state-dir): another pomona keeps its machines in", said)
+        # Nor does a command that looks for the daemon in the wrong place write behind its back.
+        done = host.run(daemon.PROGRAM, "machine", "list", "--state-dir", str(first.state), "--control-socket",
+                        str(second.control), check=False, env=first.environment)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("name the control-socket of that daemon", done.stderr)
+        first.stop()
+        second.start()
+
+
 class LogTest(ServiceCase):
     def test_json_lines(self):
         server = self.pomona(self.host(), arguments=("--log-format", "json")).start()
