@@ -279,7 +279,7 @@ constexpr std::array table{
          .value_name = "BYTES",
          .help = "memory for requests that wait, for each interface; K and M are understood",
          .example = "16M"},
-        "4M"),
+        "5M"),
 
     make<&S::image_roots, &image_root>(
         images,

@@ -68,7 +68,7 @@ struct Settings {
     std::uint32_t remember_days = 400;
 
     bool hold_port = true;
-    std::uint32_t capture_buffer = 4U << 20;  ///< bytes, for each interface
+    std::uint32_t capture_buffer = 5U << 20;  ///< bytes, for each interface
 
     TftpMode tftp = TftpMode::on;
     std::string tftp_root;  ///< empty: none

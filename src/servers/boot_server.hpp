@@ -30,7 +30,7 @@ class BootServer {
         /// For sname; at most 63 octets.
         std::string host_name;
         /// Capture ring per interface.
-        int ring_bytes = 4 << 20;
+        int ring_bytes = 5 << 20;
     };
 
     /// What happened since the start; a copy that any thread may take.
