@@ -11,6 +11,9 @@ from bench_report import Target
 PEERS = ("tftpd-hpa", "atftpd", "dnsmasq")
 TRAIN_WINDOW = 16
 
+# Of each server in each cell.
+SECONDS = 2.0
+
 QUICK = ("--clients", "1,50", "--sizes", "1.5", "--windows", "1,16", "--losses", "0", "--seconds", "1")
 
 
@@ -54,7 +57,7 @@ def measure(build, quick, rounds):
     with tempfile.TemporaryDirectory(prefix="pomona-bench-") as folder:
         figures, text = Path(folder) / "figures.json", Path(folder) / "table.md"
         subprocess.run([sys.executable, script, "--build", build, "--json", figures, "--markdown", text,
-                        *(QUICK if quick else ())], check=True, stdout=subprocess.DEVNULL)
+                        "--seconds", str(SECONDS), *(QUICK if quick else ())], check=True, stdout=subprocess.DEVNULL)
         cells = json.loads(figures.read_text())
         section = "\n".join(["## Downloading (TFTP)", "", text.read_text()])
     return section, targets_of(cells)
