@@ -220,6 +220,22 @@ Result<void> cross_check(const Settings& settings) {
         return fail("it is more than tftp-max-transfers, " + std::to_string(settings.tftp_max_transfers),
                     place("tftp-max-transfers-per-client"), "lower it, or raise tftp-max-transfers");
     }
+    for (std::size_t i = 0; i < settings.hosts.size(); ++i) {
+        for (std::size_t k = 0; k < i; ++k) {
+            const model::BootpHost& one = settings.hosts[k];
+            const model::BootpHost& other = settings.hosts[i];
+            if (one.mac == other.mac) {
+                return fail(one.mac.text() + " has two addresses, " + one.address.text() + " and " +
+                                other.address.text(),
+                            place("host"), "remove one of the entries");
+            }
+            if (one.address == other.address) {
+                return fail(one.address.text() + " is given to two machines, " + one.mac.text() + " and " +
+                                other.mac.text(),
+                            place("host"), "give one of them another address");
+            }
+        }
+    }
     for (const base::MacAddress mac : settings.deny_macs) {
         if (std::ranges::find(settings.allow_macs, mac) != settings.allow_macs.end()) {
             return fail(mac.text() + " is also in allow-mac (" + settings.source_of("allow-mac") + ")",

@@ -235,6 +235,16 @@ INSTANTIATE_TEST_SUITE_P(
               "tftp-max-transfers-per-client (flag --tftp-max-transfers-per-client): it is more than "
               "tftp-max-transfers, 5; lower it, or raise tftp-max-transfers"},
         Clash{"TransfersLoweredAlone", {{"tftp-max-transfers", "5", ""}}, "no error"},
+        Clash{"HostTwice",
+              {{"host", "40:6c:8f:37:95:27 10.0.1.50", ""}, {"host", "406c8f379527 10.0.1.51", ""}},
+              "host (flag --host): 40:6c:8f:37:95:27 has two addresses, 10.0.1.50 and 10.0.1.51; remove one "
+              "of the "
+              "entries"},
+        Clash{"AddressTwice",
+              {{"host", "40:6c:8f:37:95:27 10.0.1.50", ""}, {"host", "40:6c:8f:37:95:28 10.0.1.50", ""}},
+              "host (flag --host): 10.0.1.50 is given to two machines, 40:6c:8f:37:95:27 and "
+              "40:6c:8f:37:95:28; give "
+              "one of them another address"},
         Clash{"AllowedAndDenied",
               {{"allow-mac", "40:6c:8f:37:95:27", ""}, {"deny-mac", "406c8f379527", ""}},
               "deny-mac (flag --deny-mac): 40:6c:8f:37:95:27 is also in allow-mac (flag --allow-mac); remove "
