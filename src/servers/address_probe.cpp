@@ -6,8 +6,8 @@ namespace pomona::servers {
 
 namespace {
 
-/// A loader repeats its request within these seconds; asking again each time would slow every answer down.
-constexpr std::chrono::seconds free_for{5};
+/// From the choice of a Mac to the request of its loader; whoever speaks from the address meanwhile is heard.
+constexpr std::chrono::seconds free_for{60};
 /// Anybody may ask for an address; what waits for ARP is bounded.
 constexpr std::size_t most_inquiries = 4'096;
 constexpr std::size_t most_verdicts = 8;

@@ -36,8 +36,8 @@ namespace {
 /// The kernel sorts out everything that is not for a DHCP server's port.
 constexpr const char* capture_filter = "udp dst port 67";
 /// What the side channel listens to: what DHCP servers tell their clients, also one on this host, and who
-/// answers for which address. Apart from the requests, so that neither can crowd the other out.
-constexpr const char* side_filter = "(udp src port 67 and udp dst port 68) or arp[6:2] == 2";
+/// speaks from which address. Apart from the requests, so that neither can crowd the other out.
+constexpr const char* side_filter = "(udp src port 67 and udp dst port 68) or arp";
 constexpr int side_ring_bytes = 1 << 18;
 /// Opening a capture port makes the kernel wait for some milliseconds; the first Macs need not.
 constexpr std::chrono::milliseconds side_delay{250};
@@ -221,6 +221,9 @@ struct BootServer::State {
     void handle(Port& port, base::Bytes frame, const model::Catalogue& images);
     void answer(Port& port, const policy::Request& request, policy::Answer& answer);
     void answer_if_free(Port& port, const Outgoing& outgoing);
+    void probe_ahead(const Port& port, const policy::Answer& answer);
+    void contest(std::string_view interface, base::MacAddress mac, base::Ipv4Address address,
+                 base::MacAddress owner);
     void remember_addresses();
     void open_side_channels_later();
     bool open_side_channel(Port& port);
@@ -447,6 +450,7 @@ void BootServer::State::answer(Port& port, const policy::Request& request, polic
         .failure = answer.failure,
         .address = answer.header.yiaddr,
         .address_source = answer.address_source};
+    if (answer.kind == policy::AnswerKind::select) probe_ahead(port, answer);
     if (waiting) {
         waiting->keep(outgoing);
     } else if (answer.probe_address && options.probe_wait.count() > 0) {
@@ -454,6 +458,29 @@ void BootServer::State::answer(Port& port, const policy::Request& request, polic
     } else {
         send(outgoing);
     }
+}
+
+/// A loader will ask for this address within seconds. Asked for now, it can be given at once then, and GRUB
+/// takes whichever answer is first: the site's DHCP server's or ours.
+void BootServer::State::probe_ahead(const Port& port, const policy::Answer& answer) {
+    if (!options.bootp.on || options.probe_wait.count() == 0 || !port.side || !answer.destination.link)
+        return;
+    const base::MacAddress mac = answer.header.mac();
+    const base::Ipv4Address address = answer.header.ciaddr;
+    probe.ask(port.interface.name, port.interface.mac, address, mac,
+              [this, name = port.interface.name, mac, address](std::optional<base::MacAddress> other) {
+                  if (other) contest(name, mac, address, *other);
+              });
+}
+
+void BootServer::State::contest(std::string_view interface, base::MacAddress mac, base::Ipv4Address address,
+                                base::MacAddress owner) {
+    book.contest(mac, address, owner);
+    log_event(Level::warn, "address-contested",
+              {{"interface", interface},
+               {"mac", mac.text()},
+               {"address", address.text()},
+               {"owner", owner.text()}});
 }
 
 void BootServer::State::answer_if_free(Port& port, const Outgoing& outgoing) {
@@ -468,12 +495,7 @@ void BootServer::State::answer_if_free(Port& port, const Outgoing& outgoing) {
                                  outgoing.asker.mac, [this, waiting](std::optional<base::MacAddress> other) {
                                      const Outgoing& ready = waiting->outgoing;
                                      if (!other) return send(ready);
-                                     book.contest(ready.asker.mac, ready.address, *other);
-                                     log_event(Level::warn, "address-contested",
-                                               {{"interface", ready.asker.interface},
-                                                {"mac", ready.asker.mac.text()},
-                                                {"address", ready.address.text()},
-                                                {"owner", other->text()}});
+                                     contest(ready.asker.interface, ready.asker.mac, ready.address, *other);
                                      log_silence(policy::Silence::address_contested, ready.asker);
                                  });
     if (!asked) log_silence(policy::Silence::address_unchecked, outgoing.asker);

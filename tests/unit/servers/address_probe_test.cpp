@@ -72,7 +72,7 @@ TEST_F(AddressProbeTest, WhatWasFreeAMomentAgoIsNotAskedForAgain) {
     EXPECT_TRUE(ask());
     EXPECT_EQ(verdicts.size(), 2U);
     EXPECT_EQ(sent.size(), 1U);
-    // For another machine it is another question, and so it is once somebody has claimed it.
+    // For another machine it is another question, and so it is once somebody has spoken from it.
     ask("eth0", other);
     EXPECT_EQ(sent.size(), 2U);
     wait();
