@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <fstream>
 #include <string>
 #include <vector>
 
@@ -251,6 +252,41 @@ INSTANTIATE_TEST_SUITE_P(
               "it from "
               "one of the lists"}}),
     [](const auto& tested) { return tested.param.name; });
+
+TEST(Bootptab, JoinsTheHostsOfTheSettings) {
+    const tests::TemporaryFolder folder;
+    const std::string table = folder / "bootptab";
+    const auto read = [&](const std::string& text) {
+        std::ofstream(table) << text;
+        return read_settings({.flags = {{"host", "40:6c:8f:37:95:27 10.0.1.50", "flag --host"},
+                                        {"bootptab", table, "flag --bootptab"}},
+                              .environment = {},
+                              .config_file = {},
+                              .default_file = folder / "none"});
+    };
+    const auto settings = read("%%\nimac8 1 40:6c:8f:37:95:28 10.0.1.51\n");
+    ASSERT_TRUE(settings) << settings.error().text();
+    ASSERT_EQ(settings->hosts.size(), 2U);
+    EXPECT_EQ(settings->hosts[1].name, "imac8");
+    EXPECT_EQ(read("%%\nimac8 1 40:6c:8f:37:95:27 10.0.1.51\n").error().text(),
+              "bootptab (flag --bootptab): 40:6c:8f:37:95:27 has two addresses, 10.0.1.50 and 10.0.1.51; "
+              "remove one of the "
+              "entries");
+    EXPECT_EQ(
+        read("%%\nimac8\n").error().text(),
+        "bootptab (flag --bootptab): " + table +
+            " line 2: it has 1 words; write name, hardware type 1, MAC, address and, if any, boot file");
+    std::filesystem::remove(table);
+    EXPECT_EQ(
+        read_settings({.flags = {{"bootptab", table, "flag --bootptab"}},
+                       .environment = {},
+                       .config_file = {},
+                       .default_file = folder / "none"})
+            .error()
+            .text(),
+        "bootptab (flag --bootptab): " + table +
+            " cannot be read: No such file or directory; name a file that is there, or remove the setting");
+}
 
 }  // namespace
 }  // namespace pomona::app
