@@ -384,7 +384,8 @@ class ImageReader {
                            "list each model");
             }
         }
-        if (std::ranges::none_of(models, is_known_netboot_model)) {
+        if (std::ranges::none_of(models,
+                                 [](const std::string& m) { return KnownModels::built_in().netboots(m); })) {
             keys_.warn("EnabledSystemIdentifiers",
                        "none of the " + std::to_string(models.size()) + " models is one that can NetBoot",
                        "write model identifiers such as iMac12,1, or leave the list empty for all");
