@@ -174,7 +174,7 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"BadSetting",
             {"serve", "--tftp-port", "x"},
             "tftp-port (flag --tftp-port): 'x' is not a number from 1 to 65535; use one"},
-        Bad{"NoAction", {"image"}, "image: it needs to know what to do; use one of: list, check"},
+        Bad{"NoAction", {"image"}, "image: it needs to know what to do; use one of: list, check, show, make"},
         Bad{"UnknownAction",
             {"machine", "selct"},
             "machine: it does not understand 'selct'; did you mean select?"},
