@@ -156,7 +156,7 @@ constexpr std::array image_examples{
 
 constexpr std::array machine_actions{
     Action{"list", "", "print every remembered Mac with its image"},
-    Action{"show", "MAC", "print all that is known of one Mac"},
+    Action{"show", "MAC", "print all that is known of one Mac, and what to do at it to start it from here"},
     Action{"select", "MAC IMAGE", "choose an image for a Mac, by its id, its name or its folder"},
     Action{"forget", "MAC", "forget a Mac and its choice"},
 };
@@ -228,7 +228,7 @@ constexpr std::array table{
                    "when it does not run.",
                .actions = machine_actions,
                .flags = machine_flags,
-               .settings = "control-socket|state-dir|image-root",
+               .settings = "control-socket|state-dir|image-root|ia32-model|x64-model",
                .examples = machine_examples},
     Subcommand{.name = "completion",
                .summary = "Print shell completion",
