@@ -79,8 +79,14 @@ std::expected<File, FileProblem> File::open_beneath(const std::string& root, con
     if (!S_ISREG(status.st_mode)) {
         return std::unexpected(FileProblem{FileProblem::Kind::forbidden, "it is not a regular file"});
     }
-    return File(std::move(file), static_cast<std::uint64_t>(status.st_size));
+    return File(std::move(file), status);
 }
+
+File::File(Descriptor descriptor, const struct stat& status)
+    : descriptor_(std::move(descriptor)),
+      size_(static_cast<std::uint64_t>(status.st_size)),
+      modified_(std::chrono::seconds(status.st_mtim.tv_sec) +
+                std::chrono::nanoseconds(status.st_mtim.tv_nsec)) {}
 
 std::ptrdiff_t File::read(std::span<const iovec> parts, std::uint64_t offset) const {
     for (;;) {

@@ -5,8 +5,10 @@
 
 #include <pomona/base/bytes.hpp>
 
+#include <sys/stat.h>
 #include <sys/uio.h>
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <expected>
@@ -39,17 +41,22 @@ class File {
 
     /// Size when it was opened.
     [[nodiscard]] std::uint64_t size() const { return size_; }
+    /// When its contents were last changed, as it was opened.
+    [[nodiscard]] std::chrono::sys_time<std::chrono::nanoseconds> modified() const { return modified_; }
     [[nodiscard]] int descriptor() const { return descriptor_.get(); }
+    /// Gives the descriptor away.
+    [[nodiscard]] Descriptor release() && { return std::move(descriptor_); }
 
     /// Octets from `offset` on, spread over `parts` in order; the count read, less than asked only at the end
     /// of the file, or -1 with errno.
     [[nodiscard]] std::ptrdiff_t read(std::span<const iovec> parts, std::uint64_t offset) const;
 
   private:
-    File(Descriptor descriptor, std::uint64_t size) : descriptor_(std::move(descriptor)), size_(size) {}
+    File(Descriptor descriptor, const struct stat& status);
 
     Descriptor descriptor_;
     std::uint64_t size_ = 0;
+    std::chrono::sys_time<std::chrono::nanoseconds> modified_;
 };
 
 /// Opens what `path` names beneath `folder`; close-on-exec. No way leads out of `folder`; links that stay
