@@ -49,6 +49,9 @@ std::vector<Finding> check_dhcp_port(std::span<const PortHolder> holders, const 
 /// `holders` of the TFTP port.
 std::vector<Finding> check_tftp_port(std::span<const PortHolder> holders, const Settings& settings);
 
+/// `all_holders` of the HTTP port; those of other addresses than ours are passed over.
+std::vector<Finding> check_http_port(std::span<const PortHolder> all_holders, const Settings& settings);
+
 /// What this process, or the one that an administrator starts, can do.
 std::vector<Finding> check_privileges(bool is_root, const Capabilities& capabilities,
                                       const Settings& settings);

@@ -1,5 +1,6 @@
 #include "app/serve.hpp"
 
+#include "app/port_holders.hpp"
 #include "app/privileges.hpp"
 #include "app/published_images.hpp"
 #include "io/interfaces.hpp"
@@ -8,6 +9,8 @@
 #include "servers/boot_server.hpp"
 #include "servers/content.hpp"
 #include "servers/control_server.hpp"
+#include "servers/http_files.hpp"
+#include "servers/http_server.hpp"
 #include "servers/interface_choice.hpp"
 #include "servers/line_budget.hpp"
 #include "servers/log.hpp"
@@ -57,7 +60,7 @@ constexpr std::chrono::seconds interface_check{5};
 constexpr std::chrono::hours expiry_check{24};
 /// 'pomona machine' may be at work on the machines of a daemon that does not run yet.
 constexpr std::chrono::seconds lock_patience{2};
-/// Log lines a second about refused TFTP requests; the rest is counted.
+/// Log lines a second about refused requests for files, of TFTP and of HTTP each; the rest is counted.
 constexpr unsigned refusal_lines_a_second = 100;
 
 /// Something that keeps the daemon from starting; the caller prints it and ends.
@@ -163,6 +166,46 @@ servers::TftpServerOptions tftp_options(const Settings& settings) {
     return options;
 }
 
+/// Called by the threads of the HTTP server.
+void log_http_end(base::Guarded<servers::LineBudget>& refusals, const servers::HttpReport& report) {
+    using enum servers::HttpEnd;
+    if (report.end == refused || report.end == malformed || report.end == too_many) {
+        const auto verdict = refusals.with(
+            [](servers::LineBudget& budget) { return budget.ask(std::chrono::steady_clock::now()); });
+        if (verdict.held_back > 0) {
+            log_event(Level::warn, "http-refusals-not-logged", {{"count", verdict.held_back}});
+        }
+        if (!verdict.write) return;
+    }
+    log_event(report.end == completed ? Level::info : Level::warn, "http",
+              {{"client", report.client.text()},
+               {"method", report.method},
+               {"path", report.target},
+               {"file", report.name},
+               {"end", servers::http_end_name(report.end)},
+               {"status", report.status},
+               {"detail", report.detail},
+               {"range", report.range},
+               {"bytes", report.bytes},
+               {"size", report.size},
+               {"seconds", std::chrono::duration<double>(report.duration).count()},
+               {"rate", static_cast<std::uint64_t>(report.rate())},
+               {"agent", report.user_agent}});
+}
+
+servers::HttpServerOptions http_options(const Settings& settings) {
+    servers::HttpServerOptions options;
+    options.port = settings.http_port;
+    options.addresses = settings.http_addresses;
+    options.max_connections = settings.http_max_connections;
+    options.max_connections_per_client = settings.http_max_connections_per_client;
+    options.on_end = [refusals = std::make_shared<base::Guarded<servers::LineBudget>>(
+                          servers::LineBudget(refusal_lines_a_second))](const servers::HttpReport& report) {
+        log_http_end(*refusals, report);
+    };
+    return options;
+}
+
 std::shared_ptr<const servers::Content> content_of(const Settings& settings) {
     std::vector<servers::ContentRoot> shares;
     shares.reserve(settings.image_roots.size());
@@ -212,6 +255,7 @@ class Daemon {
   private:
     static void become_user(const Settings& settings);
     void open_tftp();
+    void open_http();
     void hold_port();
     void start_control();
     /// Opens and closes capture ports as the host's interfaces are now. On the boot thread, or before it
@@ -243,8 +287,12 @@ class Daemon {
     /// Of the last look, so that each is told once.
     std::vector<servers::RefusedInterface> refused_;
     std::unique_ptr<servers::TftpServer> tftp_;
+    /// Who had its port before root was gone, which alone sees the names.
+    std::vector<PortHolder> http_port_holders_;
+    std::unique_ptr<servers::HttpServer> http_;
     std::unique_ptr<servers::ControlServer> control_;
     std::jthread tftp_thread_;
+    std::jthread http_thread_;
 };
 
 Daemon::Daemon(const Settings& settings)
@@ -256,6 +304,7 @@ Daemon::Daemon(const Settings& settings)
       interface_watch_(boot_.context()),
       interface_check_(boot_.context()) {
     // Two capabilities are all that opening ports takes, so root is gone before anything is opened.
+    if (settings.http) http_port_holders_ = tcp_port_holders(settings.http_port);
     become_user(settings);
     require_roots(settings);
     state_lock_ = store::FolderLock::take(settings.state_dir, store::FolderLock::Kind::alone, lock_patience);
@@ -285,6 +334,7 @@ Daemon::Daemon(const Settings& settings)
     }
     hold_port();
     open_tftp();
+    open_http();
     start_control();
     images_->start();
 
@@ -293,6 +343,7 @@ Daemon::Daemon(const Settings& settings)
     check_interfaces_later();
     expire_later();
     if (tftp_) tftp_thread_ = std::jthread([this](const std::stop_token& stop) { tftp_->run(stop); });
+    if (http_) http_thread_ = std::jthread([this](const std::stop_token& stop) { http_->run(stop); });
     boot_.start();
 }
 
@@ -302,6 +353,10 @@ Daemon::~Daemon() {
     if (tftp_thread_.joinable()) {
         tftp_thread_.request_stop();
         tftp_thread_.join();
+    }
+    if (http_thread_.joinable()) {
+        http_thread_.request_stop();
+        http_thread_.join();
     }
     images_.reset();
     boot_.stop();
@@ -395,6 +450,25 @@ void Daemon::open_tftp() {
                {"otherwise", "tftp = external names the files for the other server"}});
 }
 
+void Daemon::open_http() {
+    if (!settings_.http) {
+        log_event(Level::info, "http-not-served", {{"setting", settings_.source_of("http")}});
+        return;
+    }
+    // Handlers of generated answers stand before the files once there are any.
+    auto opened = servers::HttpServer::open(
+        http_options(settings_), servers::first_of({servers::HttpFiles(content_of(settings_))}));
+    if (opened) {
+        http_ = *std::move(opened);
+        return;
+    }
+    // Macs can still choose, and have TFTP.
+    log_event(Level::error, "http-not-served",
+              {{"error", opened.error().text()},
+               {"holder", http_port_holders_.empty() ? "" : names_of(http_port_holders_, "has it", "have it")},
+               {"effect", "loaders and disk images are not served by HTTP from here"}});
+}
+
 void Daemon::start_control() {
     servers::ControlServer::Handlers handlers = servers::machine_verbs(
         *registry_, {.images = servers::names_in([this] { return catalogue_.current(); })});
@@ -426,6 +500,13 @@ void Daemon::add_status(nlohmann::json& status) const {
     for (const policy::SilenceText& text : policy::silence_texts()) {
         const std::uint64_t count = counters.silences[static_cast<std::size_t>(text.reason)];
         if (count > 0) status["silences"][std::string(text.name)] = count;
+    }
+    if (http_) {
+        const servers::HttpCounters http = http_->counters();
+        status["http"] = {{"connections", http.connections}, {"requests", http.requests},
+                          {"running", http.running},         {"completed", http.completed},
+                          {"refused", http.refused},         {"failed", http.failed},
+                          {"bytes", http.bytes}};
     }
     if (!tftp_) return;
     const servers::TftpCounters tftp = tftp_->counters();
@@ -480,7 +561,8 @@ void Daemon::run() {
               {{"version", POMONA_VERSION},
                {"images", catalogue_.current()->images().size()},
                {"machines", registry_->size()},
-               {"tftp", tftp_ != nullptr}});
+               {"tftp", tftp_ != nullptr},
+               {"http", http_ != nullptr}});
     sd_notify(0, "READY=1");
     main_loop_.run();
 }

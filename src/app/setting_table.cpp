@@ -169,6 +169,11 @@ Result<base::Ipv4Network> network(const std::string& text) {
     return fail(in_quotes(text) + " is no IPv4 network", {}, "write it like 10.0.1.0/24");
 }
 
+Result<base::Ipv4Address> ipv4_address(const std::string& text) {
+    if (const auto value = base::Ipv4Address::parse(text)) return *value;
+    return fail(in_quotes(text) + " is no IPv4 address", {}, "write it like 10.0.1.11");
+}
+
 Result<base::MacAddress> mac_address(const std::string& text) {
     if (const auto value = base::MacAddress::parse(text)) return *value;
     return fail(in_quotes(text) + " is no MAC address", {}, "write it like 40:6c:8f:37:95:27");
@@ -249,6 +254,7 @@ constexpr std::string_view answers = "Who is answered, and how";
 constexpr std::string_view machines = "Machines";
 constexpr std::string_view ports = "Interfaces and ports";
 constexpr std::string_view tftp = "TFTP";
+constexpr std::string_view http = "HTTP";
 constexpr std::string_view logging = "Log";
 
 using S = Settings;
@@ -463,6 +469,45 @@ constexpr std::array table{
          .help = "refuse further transfers to one address while so many are running",
          .example = "8"},
         "64"),
+
+    make<&S::http, &on_or_off>(http,
+                               {.name = "http",
+                                .value_name = "on|off",
+                                .help = "serve by HTTP, too, what TFTP serves",
+                                .example = "off",
+                                .completes = Completes::choices,
+                                .choices = switch_choices,
+                                .on_or_off = true},
+                               "on"),
+    make<&S::http_port, &ranged<std::uint16_t, 1, 65535>>(
+        http,
+        {.name = "http-port",
+         .value_name = "PORT",
+         .help = "the TCP port that takes requests; GRUB before 2.12 knows only 80",
+         .example = "8080"},
+        "80"),
+    make<&S::http_addresses, &ipv4_address>(
+        http,
+        {.name = "http-address",
+         .value_name = "ADDRESS",
+         .help = "take requests to this address of the host only, beside another web server",
+         .example = "10.0.1.12",
+         .repeatable = true},
+        "", "all addresses"),
+    make<&S::http_max_connections, &ranged<std::uint32_t, 1, 60000>>(
+        http,
+        {.name = "http-max-connections",
+         .value_name = "NUMBER",
+         .help = "let further connections wait while so many are open",
+         .example = "500"},
+        "1000"),
+    make<&S::http_max_connections_per_client, &ranged<std::uint32_t, 1, 60000>>(
+        http,
+        {.name = "http-max-connections-per-client",
+         .value_name = "NUMBER",
+         .help = "refuse requests on further connections of one address while so many are open",
+         .example = "16"},
+        "256"),
 
     make<&S::state_dir, &absolute_path>(
         daemon,

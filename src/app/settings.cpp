@@ -220,6 +220,11 @@ Result<void> cross_check(const Settings& settings) {
         return fail("it is more than tftp-max-transfers, " + std::to_string(settings.tftp_max_transfers),
                     place("tftp-max-transfers-per-client"), "lower it, or raise tftp-max-transfers");
     }
+    if (settings.http_max_connections_per_client > settings.http_max_connections &&
+        settings.source_of("http-max-connections-per-client") != "default") {
+        return fail("it is more than http-max-connections, " + std::to_string(settings.http_max_connections),
+                    place("http-max-connections-per-client"), "lower it, or raise http-max-connections");
+    }
     for (const base::MacAddress mac : settings.deny_macs) {
         if (std::ranges::find(settings.allow_macs, mac) != settings.allow_macs.end()) {
             return fail(mac.text() + " is also in allow-mac (" + settings.source_of("allow-mac") + ")",

@@ -80,6 +80,12 @@ struct Settings {
     std::uint32_t tftp_max_transfers = 4000;
     std::uint32_t tftp_max_transfers_per_client = 64;
 
+    bool http = true;
+    std::uint16_t http_port = 80;
+    std::vector<base::Ipv4Address> http_addresses;  ///< empty: all of this host
+    std::uint32_t http_max_connections = 1000;
+    std::uint32_t http_max_connections_per_client = 256;
+
     servers::Level log_level = servers::Level::info;
     servers::LogFormat log_format = servers::LogFormat::text;
 

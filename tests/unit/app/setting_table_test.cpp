@@ -45,6 +45,11 @@ std::string dump(const Settings& s) {
     add(s.tftp_max_windowsize);
     add(s.tftp_max_transfers);
     add(s.tftp_max_transfers_per_client);
+    add(s.http);
+    add(s.http_port);
+    for (const base::Ipv4Address address : s.http_addresses) add("http " + address.text());
+    add(s.http_max_connections);
+    add(s.http_max_connections_per_client);
     add(static_cast<int>(s.log_level));
     add(static_cast<int>(s.log_format));
     return text;
