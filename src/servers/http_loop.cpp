@@ -166,7 +166,7 @@ void HttpLoop::end() {
     if (library_ != nullptr) MHD_stop_daemon(std::exchange(library_, nullptr));
     while (!connections_.empty()) {
         HttpConnection& connection = connections_.front();
-        finish_delivery(connection, io::tcp_state(connection.kept.get()));
+        finish_delivery(connection, state_of(connection));
         drop(connection);
     }
 }
@@ -297,14 +297,14 @@ void HttpLoop::on_completed(HttpConnection& on, std::unique_ptr<HttpExchange> ex
         on.delivering = std::move(exchange);
         return;
     }
-    const io::TcpState state = io::tcp_state(on.descriptor);
+    const io::TcpState state = state_of(on);
     HttpEnd end = HttpEnd::client_closed;
     if (on.cut) {
         end = *on.cut;
     } else if (stopping_) {
         end = HttpEnd::server_stopped;
     } else if (!exchange->answered) {
-        end = HttpEnd::malformed;
+        end = on.too_slow ? HttpEnd::too_slow : HttpEnd::malformed;
     } else if (exchange->file_failed || (state.open && !state.peer_finished)) {
         end = HttpEnd::file_error;
     }
@@ -354,9 +354,16 @@ void HttpLoop::drop(HttpConnection& connection) {
     connections_.erase(connection.self);
 }
 
-void HttpLoop::cut(HttpConnection& connection, HttpEnd why) {
+void HttpLoop::cut(HttpConnection& connection, HttpEnd why, const io::TcpState& state) {
     connection.cut = why;
+    connection.before_cut = state;
+    connection.before_cut.open = false;
     io::reset_tcp(connection.kept ? connection.kept.get() : connection.descriptor);
+}
+
+io::TcpState HttpLoop::state_of(const HttpConnection& connection) {
+    if (connection.cut) return connection.before_cut;
+    return io::tcp_state(connection.kept ? connection.kept.get() : connection.descriptor);
 }
 
 /// The client sent FIN. GRUB does so when it closes a file, with a window of 0 and deaf from then on: an
@@ -366,7 +373,7 @@ void HttpLoop::on_hangup(HttpConnection& connection) {
     const io::TcpState state = io::tcp_state(connection.descriptor);
     if (!state.open || !state.peer_finished) return;
     if (state.peer_takes_none) {
-        cut(connection, HttpEnd::client_closed);
+        cut(connection, HttpEnd::client_closed, state);
     } else if (connection.current != nullptr || state.unread > 0 || state.unacknowledged > 0) {
         // It has said all and reads on, as some simple clients do.
         connection.half_closed = true;
@@ -378,7 +385,7 @@ void HttpLoop::on_hangup(HttpConnection& connection) {
 
 /// libmicrohttpd is about to close the descriptor.
 void HttpLoop::on_closed(HttpConnection& connection) {
-    const io::TcpState state = io::tcp_state(connection.descriptor);
+    const io::TcpState state = state_of(connection);
     (void)::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, connection.descriptor, nullptr);
     if (!connection.had_request && state.received > 0) {
         // Too long, or no HTTP at all: the library answers that by itself.
@@ -389,7 +396,7 @@ void HttpLoop::on_closed(HttpConnection& connection) {
         unreadable.report.detail = "no request of HTTP, or too long a one";
         ++shared_.counters.requests;
         ++shared_.counters.running;
-        finish(connection, unreadable, connection.cut.value_or(HttpEnd::malformed), state);
+        finish(connection, unreadable, connection.too_slow ? HttpEnd::too_slow : HttpEnd::malformed, state);
     }
     // FIN right behind the request, both found in the same round.
     if (connection.round == round_) connection.half_closed = true;
@@ -424,9 +431,9 @@ void HttpLoop::follow(HttpConnection& connection) {
         if (count <= 0) break;
         connection.discarded += static_cast<std::uint64_t>(count);
     }
-    io::TcpState state = io::tcp_state(descriptor);
+    io::TcpState state = state_of(connection);
     // Then the kernel no longer says that one of them is our FIN.
-    if (!state.open && state.unacknowledged > 0) --state.unacknowledged;
+    if (!state.open && !connection.cut && state.unacknowledged > 0) --state.unacknowledged;
     if (state.acknowledged != connection.acknowledged) {
         connection.acknowledged = state.acknowledged;
         connection.progress = Clock::now();
@@ -440,7 +447,7 @@ void HttpLoop::follow(HttpConnection& connection) {
     } else if ((state.peer_finished && state.peer_takes_none) ||
                (state.unacknowledged == 0 && state.finishing && over) ||
                connection.discarded >= most_discarded) {
-        cut(connection, HttpEnd::client_closed);
+        cut(connection, HttpEnd::client_closed, state);
         finish_delivery(connection, state);
         drop(connection);
     }
@@ -448,28 +455,28 @@ void HttpLoop::follow(HttpConnection& connection) {
 
 void HttpLoop::look_after(HttpConnection& connection, Time now) {
     const HttpServerOptions& options = shared_.options;
-    const bool sending = connection.current != nullptr || connection.delivering;
+    const bool sending =
+        connection.delivering || (connection.current != nullptr && connection.current->answered);
     if (!sending && !connection.kept) {
         const auto patience = connection.had_request ? options.next_request : options.first_request;
         if (now - connection.since > patience) {
-            if (!connection.had_request) connection.cut = HttpEnd::too_slow;
+            connection.too_slow = true;
             connection.since = now;
             // The library finds the end of the client's octets, and closes.
             (void)::shutdown(connection.descriptor, SHUT_RD);
         }
         return;
     }
-    const int descriptor = connection.kept ? connection.kept.get() : connection.descriptor;
-    const io::TcpState state = io::tcp_state(descriptor);
+    const io::TcpState state = state_of(connection);
     if (state.acknowledged != connection.acknowledged) {
         connection.acknowledged = state.acknowledged;
         connection.progress = now;
     }
-    if (state.unacknowledged > 0) {
+    if (state.open && state.unacknowledged > 0) {
         if (state.silent > options.sign_of_life && now - connection.progress > options.sign_of_life) {
-            cut(connection, HttpEnd::client_gone);
+            cut(connection, HttpEnd::client_gone, state);
         } else if (now - connection.progress > options.progress) {
-            cut(connection, HttpEnd::too_slow);
+            cut(connection, HttpEnd::too_slow, state);
         }
     }
     if (connection.kept) {

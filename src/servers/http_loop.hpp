@@ -65,8 +65,10 @@ struct HttpConnection : HttpSource {
     bool beyond_limits = false;
     bool half_closed = false;  ///< the client sent FIN behind its request and reads on
     bool had_request = false;
+    bool too_slow = false;       ///< its next request did not come in time
     std::uint64_t round = 0;     ///< of the loop, in which the last answer was given
     std::optional<HttpEnd> cut;  ///< why we ended it in the middle
+    io::TcpState before_cut;     ///< a reset makes the kernel forget
 
     HttpExchange* current = nullptr;  ///< libmicrohttpd works on it and owns the pointer
     std::unique_ptr<HttpExchange> delivering;
@@ -105,7 +107,8 @@ class HttpLoop {
     void on_hangup(HttpConnection& connection);
     void follow(HttpConnection& connection);
     void look_after(HttpConnection& connection, Time now);
-    void cut(HttpConnection& connection, HttpEnd why);
+    void cut(HttpConnection& connection, HttpEnd why, const io::TcpState& state);
+    static io::TcpState state_of(const HttpConnection& connection);
     void finish(HttpConnection& connection, HttpExchange& exchange, HttpEnd end, const io::TcpState& state);
     void finish_delivery(HttpConnection& connection, const io::TcpState& state);
     void drop(HttpConnection& connection);
