@@ -456,17 +456,18 @@ void Daemon::open_http() {
         return;
     }
     // Handlers of generated answers stand before the files once there are any.
-    auto opened = servers::HttpServer::open(
-        http_options(settings_), servers::first_of({servers::HttpFiles(content_of(settings_))}));
+    auto opened = servers::HttpServer::open(http_options(settings_),
+                                            servers::first_of({servers::HttpFiles(content_of(settings_))}));
     if (opened) {
         http_ = *std::move(opened);
         return;
     }
     // Macs can still choose, and have TFTP.
-    log_event(Level::error, "http-not-served",
-              {{"error", opened.error().text()},
-               {"holder", http_port_holders_.empty() ? "" : names_of(http_port_holders_, "has it", "have it")},
-               {"effect", "loaders and disk images are not served by HTTP from here"}});
+    log_event(
+        Level::error, "http-not-served",
+        {{"error", opened.error().text()},
+         {"holder", http_port_holders_.empty() ? "" : names_of(http_port_holders_, "has it", "have it")},
+         {"effect", "loaders and disk images are not served by HTTP from here"}});
 }
 
 void Daemon::start_control() {
@@ -503,9 +504,12 @@ void Daemon::add_status(nlohmann::json& status) const {
     }
     if (http_) {
         const servers::HttpCounters http = http_->counters();
-        status["http"] = {{"connections", http.connections}, {"requests", http.requests},
-                          {"running", http.running},         {"completed", http.completed},
-                          {"refused", http.refused},         {"failed", http.failed},
+        status["http"] = {{"connections", http.connections},
+                          {"requests", http.requests},
+                          {"running", http.running},
+                          {"completed", http.completed},
+                          {"refused", http.refused},
+                          {"failed", http.failed},
                           {"bytes", http.bytes}};
     }
     if (!tftp_) return;

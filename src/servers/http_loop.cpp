@@ -1,7 +1,5 @@
 #include "servers/http_loop.hpp"
 
-#include "servers/http_response.hpp"
-
 #include <microhttpd.h>
 #include <netinet/in.h>
 #include <pthread.h>
@@ -27,6 +25,8 @@ using Clock = std::chrono::steady_clock;
 using namespace std::chrono_literals;
 
 constexpr auto sweep_interval = 250ms;
+/// With nothing on its way for so long something may be wrong with the file.
+constexpr auto file_pause = 500ms;
 /// Beyond the limit so many are still taken, to be told so.
 constexpr std::size_t told_to_wait = 128;
 /// How long the last octets and our FIN are followed once they are acknowledged, for a client that still
@@ -280,7 +280,7 @@ void HttpLoop::answer(MHD_Connection* connection, HttpConnection& on, HttpExchan
         on.acknowledged = state.acknowledged;
     }
     on.progress = Clock::now();
-    MHD_Response* const response = make_response(std::move(reply), exchange.file_failed);
+    MHD_Response* const response = make_response(std::move(reply), exchange.file);
     if (response == nullptr) throw std::system_error(ENOMEM, std::generic_category());
     exchange.answered = MHD_queue_response(connection, report.status, response) == MHD_YES;
     MHD_destroy_response(response);
@@ -305,7 +305,7 @@ void HttpLoop::on_completed(HttpConnection& on, std::unique_ptr<HttpExchange> ex
         end = HttpEnd::server_stopped;
     } else if (!exchange->answered) {
         end = on.too_slow ? HttpEnd::too_slow : HttpEnd::malformed;
-    } else if (exchange->file_failed || (state.open && !state.peer_finished)) {
+    } else if (exchange->file.failed || (state.open && !state.peer_finished)) {
         end = HttpEnd::file_error;
     }
     finish(on, *exchange, end, state);
@@ -325,6 +325,9 @@ void HttpLoop::finish(HttpConnection& connection, HttpExchange& exchange, HttpEn
     } else if (exchange.acknowledged_before > 0 || report.size >= long_answer) {
         const std::uint64_t all = exchange.acknowledged_before + exchange.head;
         report.bytes = std::min(report.size, state.acknowledged > all ? state.acknowledged - all : 0);
+    }
+    if (end == HttpEnd::file_error && report.detail.empty()) {
+        report.detail = "the file could not be read to its end";
     }
     report.end = end;
     report.duration = Clock::now() - exchange.start;
@@ -478,6 +481,10 @@ void HttpLoop::look_after(HttpConnection& connection, Time now) {
         } else if (now - connection.progress > options.progress) {
             cut(connection, HttpEnd::too_slow, state);
         }
+    }
+    if (state.open && state.unacknowledged == 0 && connection.current != nullptr &&
+        now - connection.progress > file_pause && connection.current->file.has_shrunk()) {
+        cut(connection, HttpEnd::file_error, state);
     }
     if (connection.kept) {
         follow(connection);

@@ -4,6 +4,7 @@
 
 #include "io/descriptor.hpp"
 #include "io/tcp_socket.hpp"
+#include "servers/http_response.hpp"
 #include "servers/http_server.hpp"
 
 #include <atomic>
@@ -49,7 +50,7 @@ struct HttpExchange {
     std::chrono::steady_clock::time_point start;
     bool headers_seen = false;
     bool answered = false;
-    bool file_failed = false;
+    HttpFileState file;
     std::uint64_t head = 0;                 ///< octets of the answer before its body, nearly
     std::uint64_t acknowledged_before = 0;  ///< octets of the connection when the answer began
 };

@@ -1,6 +1,7 @@
 #include "servers/http_response.hpp"
 
 #include <microhttpd.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <cstddef>
@@ -23,7 +24,7 @@ std::uint64_t length_of(const HttpPart& part) {
 struct PiecemealBody {
     HttpFile file;
     std::vector<HttpPart> parts;
-    bool& failed;
+    HttpFileState& state;
     // The library asks from the beginning to the end.
     std::size_t part = 0;
     std::uint64_t part_begin = 0;
@@ -46,7 +47,7 @@ struct PiecemealBody {
         const std::ptrdiff_t count =
             file.read ? file.read(file.file, offset, to) : file.file.read({&whole, 1}, offset);
         if (count > 0) return count;
-        failed = true;
+        state.failed = true;
         return MHD_CONTENT_READER_END_WITH_ERROR;
     }
 };
@@ -66,7 +67,7 @@ MHD_Response* from_text(std::string_view text) {
                                            MHD_RESPMEM_MUST_COPY);
 }
 
-MHD_Response* body_of(HttpReply& reply, bool& failed) {
+MHD_Response* body_of(HttpReply& reply, HttpFileState& state) {
     const std::uint64_t size = reply.size();
     if (size == 0) return from_text({});
     if (reply.body.size() == 1 && std::holds_alternative<std::string>(reply.body[0])) {
@@ -77,7 +78,9 @@ MHD_Response* body_of(HttpReply& reply, bool& failed) {
         io::Descriptor descriptor = std::move(reply.file->file).release();
         MHD_Response* const response =
             MHD_create_response_from_fd_at_offset64(part.length, descriptor.get(), part.offset);
-        if (response != nullptr) (void)descriptor.release();
+        if (response == nullptr) return nullptr;
+        state.end = part.offset + part.length;
+        state.descriptor = descriptor.release();
         return response;
     }
     if (!reply.file) {
@@ -86,7 +89,7 @@ MHD_Response* body_of(HttpReply& reply, bool& failed) {
         return from_text(all);
     }
     auto body = std::unique_ptr<PiecemealBody>(
-        new PiecemealBody{*std::move(reply.file), std::move(reply.body), failed});
+        new PiecemealBody{*std::move(reply.file), std::move(reply.body), state});
     MHD_Response* const response = MHD_create_response_from_callback(
         size, static_cast<std::size_t>(std::min<std::uint64_t>(size, block)), read_piece, body.get(),
         free_body);
@@ -96,14 +99,20 @@ MHD_Response* body_of(HttpReply& reply, bool& failed) {
 
 }  // namespace
 
+bool HttpFileState::has_shrunk() const {
+    struct stat status{};
+    return descriptor >= 0 && ::fstat(descriptor, &status) == 0 &&
+           static_cast<std::uint64_t>(status.st_size) < end;
+}
+
 std::uint64_t HttpReply::size() const {
     std::uint64_t size = 0;
     for (const HttpPart& part : body) size += length_of(part);
     return size;
 }
 
-MHD_Response* make_response(HttpReply reply, bool& failed) {
-    MHD_Response* const response = body_of(reply, failed);
+MHD_Response* make_response(HttpReply reply, HttpFileState& state) {
+    MHD_Response* const response = body_of(reply, state);
     if (response == nullptr) return nullptr;
     for (const auto& [name, value] : reply.headers) {
         if (MHD_add_response_header(response, name.c_str(), value.c_str()) != MHD_YES) {

@@ -57,9 +57,10 @@ TEST(PortHolders, AreNamedWithAddress) {
 TEST(PortHolders, OfTcpAreThoseWhoListen) {
     const FakeProc proc;
     (void)proc.folder.write(
-        "net/tcp", std::string(headings) +
-                       "   0: 00000000:0050 00000000:0000 0A 00000000:00000000 00:00000000 00000000 0 0 111 1\n"
-                       "   1: 0B01000A:0050 0C01000A:1234 01 00000000:00000000 00:00000000 00000000 0 0 222 1\n");
+        "net/tcp",
+        std::string(headings) +
+            "   0: 00000000:0050 00000000:0000 0A 00000000:00000000 00:00000000 00000000 0 0 111 1\n"
+            "   1: 0B01000A:0050 0C01000A:1234 01 00000000:00000000 00:00000000 00000000 0 0 222 1\n");
     proc.process("10", "apache2", "111");
     proc.process("20", "worker", "222");
     EXPECT_THAT(tcp_port_holders(80, proc.folder.path()),
