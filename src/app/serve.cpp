@@ -88,6 +88,13 @@ servers::BootServer::Options boot_options(const Settings& settings) {
                       .answer_discover = settings.answer_discover,
                       .boot_file_option = settings.option_67,
                       .send_host_name = settings.sname == SnameField::host},
+            .bootp = {.on = settings.bootp,
+                      .answer_discover = settings.bootp_answer_discover,
+                      .lifetime = std::chrono::seconds(settings.bootp_lifetime),
+                      .hosts = settings.hosts,
+                      .networks = settings.bootp_networks},
+            .probe_wait = std::chrono::milliseconds(settings.bootp_probe_wait),
+            .max_machines = settings.max_machines,
             .access = {.allow_macs = settings.allow_macs,
                        .deny_macs = settings.deny_macs,
                        .client_networks = settings.client_networks},
@@ -206,11 +213,12 @@ servers::HttpServerOptions http_options(const Settings& settings) {
     return options;
 }
 
-std::shared_ptr<const servers::Content> content_of(const Settings& settings) {
+std::shared_ptr<const servers::Content> content_of(const Settings& settings,
+                                                   std::optional<std::uint16_t> http_port) {
     std::vector<servers::ContentRoot> shares;
     shares.reserve(settings.image_roots.size());
     for (const ImageRoot& root : settings.image_roots) shares.push_back({root.name, root.path});
-    return std::make_shared<const servers::Content>(std::move(shares), settings.tftp_root);
+    return std::make_shared<const servers::Content>(std::move(shares), settings.tftp_root, http_port);
 }
 
 /// Wakes the loop when the host's interfaces change.
@@ -254,8 +262,8 @@ class Daemon {
 
   private:
     static void become_user(const Settings& settings);
-    void open_tftp();
     void open_http();
+    void open_tftp();
     void hold_port();
     void start_control();
     /// Opens and closes capture ports as the host's interfaces are now. On the boot thread, or before it
@@ -286,6 +294,8 @@ class Daemon {
     boost::asio::steady_timer interface_check_;
     /// Of the last look, so that each is told once.
     std::vector<servers::RefusedInterface> refused_;
+    /// Of TFTP and HTTP; it knows whether there is HTTP, since boot programs are told.
+    std::shared_ptr<const servers::Content> content_;
     std::unique_ptr<servers::TftpServer> tftp_;
     /// Who had its port before root was gone, which alone sees the names.
     std::vector<PortHolder> http_port_holders_;
@@ -333,8 +343,8 @@ Daemon::Daemon(const Settings& settings)
                "'pomona check' says of each one why not");
     }
     hold_port();
-    open_tftp();
     open_http();
+    open_tftp();
     start_control();
     images_->start();
 
@@ -438,7 +448,7 @@ void Daemon::open_tftp() {
         log_event(Level::info, "tftp-not-served", {{"setting", settings_.source_of("tftp")}});
         return;
     }
-    auto opened = servers::TftpServer::open(tftp_options(settings_), content_of(settings_));
+    auto opened = servers::TftpServer::open(tftp_options(settings_), content_);
     if (opened) {
         tftp_ = *std::move(opened);
         return;
@@ -451,17 +461,19 @@ void Daemon::open_tftp() {
 }
 
 void Daemon::open_http() {
+    content_ = content_of(settings_, settings_.http ? std::optional(settings_.http_port) : std::nullopt);
     if (!settings_.http) {
         log_event(Level::info, "http-not-served", {{"setting", settings_.source_of("http")}});
         return;
     }
-    // Handlers of generated answers stand before the files once there are any.
-    auto opened = servers::HttpServer::open(http_options(settings_),
-                                            servers::first_of({servers::HttpFiles(content_of(settings_))}));
+    // A handler that makes its answers stands before the files.
+    auto opened =
+        servers::HttpServer::open(http_options(settings_), servers::first_of({servers::HttpFiles(content_)}));
     if (opened) {
         http_ = *std::move(opened);
         return;
     }
+    content_ = content_of(settings_, std::nullopt);
     // Macs can still choose, and have TFTP.
     log_event(
         Level::error, "http-not-served",

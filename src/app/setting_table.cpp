@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <filesystem>
 #include <limits>
+#include <sstream>
 #include <system_error>
 #include <type_traits>
 
@@ -205,6 +206,55 @@ Result<SnameField> sname_field(const std::string& text) {
     return fail(in_quotes(text) + " is no choice", {}, "use host or empty");
 }
 
+/// "served" or "off".
+Result<bool> served_or_off(const std::string& text) {
+    if (text == "served") return true;
+    if (text == "off") return false;
+    return fail(in_quotes(text) + " is no choice", {}, "use served or off");
+}
+
+/// "10.0.5.0/24 router=10.0.5.1 dns=10.0.5.2 dns=10.0.5.3 domain=example.org", all but the network optional.
+Result<policy::BootpNetwork> bootp_network(const std::string& text) {
+    constexpr std::string_view remedy =
+        "write it as in 10.0.5.0/24 router=10.0.5.1 dns=10.0.5.2 domain=example.org";
+    policy::BootpNetwork result;
+    std::istringstream words(text);
+    std::string word;
+    words >> word;
+    const Result<base::Ipv4Network> range = network(word);
+    if (!range) return std::unexpected(range.error());
+    result.network = *range;
+    while (words >> word) {
+        const std::size_t equals = word.find('=');
+        const std::string key = word.substr(0, equals);
+        const std::string value = equals == std::string::npos ? std::string() : word.substr(equals + 1);
+        const auto wrong = [&] {
+            return fail(in_quotes(word) + " is not understood", {}, std::string(remedy));
+        };
+        if (key == "domain" && !value.empty() && value.size() <= 255 && !has_control_character(value)) {
+            result.domain_name = value;
+        } else if (key == "router") {
+            result.router = base::Ipv4Address::parse(value);
+            if (!result.router) return wrong();
+        } else if (key == "dns") {
+            const auto address = base::Ipv4Address::parse(value);
+            if (!address) return wrong();
+            result.name_servers.push_back(*address);
+        } else {
+            return wrong();
+        }
+    }
+    if (result.router && !result.network.contains(*result.router)) {
+        return fail("the router " + result.router->text() + " lies outside of " + result.network.text(), {},
+                    "name a router of that network");
+    }
+    return result;
+}
+
+Result<model::BootpHost> host(const std::string& text) {
+    return model::parse_bootp_host(text);
+}
+
 Result<servers::Level> log_level(const std::string& text) {
     if (const auto level = servers::level_from(text)) return *level;
     return fail(in_quotes(text) + " is no level", {}, "use debug, info, warn or error");
@@ -251,6 +301,7 @@ constexpr std::string_view switch_choices = "on|off";
 constexpr std::string_view images = "Images";
 constexpr std::string_view daemon = "The daemon";
 constexpr std::string_view answers = "Who is answered, and how";
+constexpr std::string_view loaders = "Addresses for loaders";
 constexpr std::string_view machines = "Machines";
 constexpr std::string_view ports = "Interfaces and ports";
 constexpr std::string_view tftp = "TFTP";
@@ -376,6 +427,67 @@ constexpr std::array table{
                                        .example = "40:6c:8f:37:95:28",
                                        .repeatable = true},
                                       "", "nobody"),
+
+    make<&S::bootp, &on_or_off>(
+        loaders,
+        {.name = "bootp",
+         .value_name = "on|off",
+         .help = "answer the BOOTP request of a loader with the address that its Mac holds already",
+         .example = "off",
+         .completes = Completes::choices,
+         .choices = switch_choices,
+         .on_or_off = true},
+        "on"),
+    make<&S::bootp_answer_discover, &served_or_off>(
+        loaders,
+        {.name = "bootp-answer-discover",
+         .value_name = "served|off",
+         .help =
+             "answer GRUB's DISCOVER in the same way, if it comes from a Mac that was served here, or not",
+         .example = "off",
+         .completes = Completes::choices,
+         .choices = "served|off"},
+        "served"),
+    make<&S::bootp_lifetime, &ranged<std::uint32_t, 1, 604'800>>(
+        loaders,
+        {.name = "bootp-lifetime",
+         .value_name = "SECONDS",
+         .help = "how long after its last sign of life a Mac is believed to hold its address",
+         .example = "600"},
+        "1800"),
+    make<&S::bootp_probe_wait, &ranged<std::uint32_t, 0, 5'000>>(
+        loaders,
+        {.name = "bootp-probe-wait",
+         .value_name = "MILLISECONDS",
+         .help =
+             "how long another host has to claim a Mac's address by ARP before it is given; 0 asks nobody",
+         .example = "250"},
+        "100"),
+    make<&S::bootp_networks, &bootp_network>(
+        loaders,
+        {.name = "bootp-network",
+         .value_name = "'NETWORK WORD=VALUE...'",
+         .help = "tell loaders in this network its router, dns and domain, if their DHCP server was not "
+                 "overheard",
+         .example = "10.0.5.0/24 router=10.0.5.1 dns=10.0.5.2 domain=example.org",
+         .repeatable = true},
+        "", "the mask of the interface, and no router"),
+    make<&S::hosts, &host>(
+        loaders,
+        {.name = "host",
+         .value_name = "MAC ADDRESS [FILE]",
+         .help = "answer the BOOTP request of this machine with this address, and this boot file",
+         .example = "40:6c:8f:37:95:27 10.0.1.50",
+         .repeatable = true},
+        "", "none"),
+    make<&S::bootptab, &path_or_none>(loaders,
+                                      {.name = "bootptab",
+                                       .value_name = "FILE",
+                                       .help = "read more hosts from this file: a bootptab of Apple's or "
+                                               "CMU's form, or ISC dhcpd's host blocks",
+                                       .example = "/etc/bootptab",
+                                       .completes = Completes::file},
+                                      "", "none"),
 
     make<&S::machine_name_prefix, &machine_name_prefix>(
         machines,

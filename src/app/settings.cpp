@@ -8,8 +8,12 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <set>
+#include <system_error>
 #include <utility>
 
 namespace pomona::app {
@@ -135,6 +139,26 @@ void complete(Settings& settings) {
     }
 }
 
+/// Its hosts come after those of the setting `host`.
+Result<void> read_bootptab(Settings& settings) {
+    if (settings.bootptab.empty()) return {};
+    const std::string place = settings.place_of("bootptab");
+    std::ifstream file(settings.bootptab, std::ios::binary);
+    std::string text{std::istreambuf_iterator<char>(file), {}};
+    if (!file) {
+        return fail(settings.bootptab + " cannot be read: " + std::generic_category().message(errno), place,
+                    "name a file that is there, or remove the setting");
+    }
+    auto hosts = model::parse_bootp_table(text);
+    if (!hosts) {
+        return fail(settings.bootptab + " " + hosts.error().where +
+                        (hosts.error().where.empty() ? "" : ": ") + hosts.error().what,
+                    place, hosts.error().remedy);
+    }
+    std::ranges::move(*hosts, std::back_inserter(settings.hosts));
+    return {};
+}
+
 }  // namespace
 
 std::string Settings::source_of(std::string_view setting) const {
@@ -176,6 +200,7 @@ Result<Settings> read_settings(const SettingSources& sources) {
         }
     }
     complete(settings);
+    if (const Result<void> read = read_bootptab(settings); !read) return std::unexpected(read.error());
     if (const Result<void> fits = cross_check(settings); !fits) return std::unexpected(fits.error());
     return settings;
 }
@@ -224,6 +249,23 @@ Result<void> cross_check(const Settings& settings) {
         settings.source_of("http-max-connections-per-client") != "default") {
         return fail("it is more than http-max-connections, " + std::to_string(settings.http_max_connections),
                     place("http-max-connections-per-client"), "lower it, or raise http-max-connections");
+    }
+    const std::string hosts_place = place(settings.bootptab.empty() ? "host" : "bootptab");
+    for (std::size_t i = 0; i < settings.hosts.size(); ++i) {
+        for (std::size_t k = 0; k < i; ++k) {
+            const model::BootpHost& one = settings.hosts[k];
+            const model::BootpHost& other = settings.hosts[i];
+            if (one.mac == other.mac) {
+                return fail(one.mac.text() + " has two addresses, " + one.address.text() + " and " +
+                                other.address.text(),
+                            hosts_place, "remove one of the entries");
+            }
+            if (one.address == other.address) {
+                return fail(one.address.text() + " is given to two machines, " + one.mac.text() + " and " +
+                                other.mac.text(),
+                            hosts_place, "give one of them another address");
+            }
+        }
     }
     for (const base::MacAddress mac : settings.deny_macs) {
         if (std::ranges::find(settings.allow_macs, mac) != settings.allow_macs.end()) {

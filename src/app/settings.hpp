@@ -6,6 +6,8 @@
 
 #include <pomona/base/addresses.hpp>
 #include <pomona/base/error.hpp>
+#include <pomona/model/bootp_host.hpp>
+#include <pomona/policy/situation.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -62,6 +64,14 @@ struct Settings {
     std::vector<base::Ipv4Network> client_networks;  ///< empty: everybody
     std::vector<base::MacAddress> allow_macs;        ///< empty: everybody
     std::vector<base::MacAddress> deny_macs;
+
+    bool bootp = true;
+    bool bootp_answer_discover = true;
+    std::uint32_t bootp_lifetime = 1800;   ///< seconds
+    std::uint32_t bootp_probe_wait = 100;  ///< milliseconds; 0: nobody is asked
+    std::vector<policy::BootpNetwork> bootp_networks;
+    std::vector<model::BootpHost> hosts;
+    std::string bootptab;  ///< empty: none
 
     std::string machine_name_prefix = "NetBoot";
     std::uint32_t max_machines = 20000;

@@ -81,6 +81,11 @@ std::optional<base::Bytes> DhcpView::option(Option code) const {
     return first;
 }
 
+std::string_view DhcpView::option_text(Option code) const {
+    const std::string_view text = base::as_text(option(code).value_or(base::Bytes{}));
+    return text.substr(0, text.find('\0'));
+}
+
 std::optional<std::uint8_t> DhcpView::option_u8(Option code) const {
     const auto value = option(code);
     if (!value || value->size() != 1) return std::nullopt;

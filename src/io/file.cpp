@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -86,7 +87,42 @@ File::File(Descriptor descriptor, const struct stat& status)
     : descriptor_(std::move(descriptor)),
       size_(static_cast<std::uint64_t>(status.st_size)),
       modified_(std::chrono::seconds(status.st_mtim.tv_sec) +
-                std::chrono::nanoseconds(status.st_mtim.tv_nsec)) {}
+                std::chrono::nanoseconds(status.st_mtim.tv_nsec)),
+      identity_{.device = status.st_dev, .inode = status.st_ino} {}
+
+std::expected<File, FileProblem> File::in_memory(base::Bytes contents, const File& original) {
+    const auto failed = [] {
+        return std::unexpected(
+            FileProblem{FileProblem::Kind::unavailable,
+                        "no memory for a copy: " + std::generic_category().message(errno)});
+    };
+    Descriptor memory(::memfd_create("pomona", MFD_CLOEXEC));
+    if (memory.get() < 0) return failed();
+    for (base::Bytes left = contents; !left.empty();) {
+        const ssize_t count = ::write(memory.get(), left.data(), left.size());
+        if (count < 0 && errno == EINTR) continue;
+        if (count <= 0) return failed();
+        left = left.subspan(static_cast<std::size_t>(count));
+    }
+    File file(std::move(memory), {});
+    file.size_ = contents.size();
+    file.modified_ = original.modified_;
+    file.identity_ = original.identity_;
+    return file;
+}
+
+std::expected<File, FileProblem> File::again() const {
+    Descriptor copy(::fcntl(descriptor_.get(), F_DUPFD_CLOEXEC, 0));
+    if (copy.get() < 0) {
+        return std::unexpected(
+            FileProblem{FileProblem::Kind::unavailable, std::generic_category().message(errno)});
+    }
+    File file(std::move(copy), {});
+    file.size_ = size_;
+    file.modified_ = modified_;
+    file.identity_ = identity_;
+    return file;
+}
 
 std::ptrdiff_t File::read(std::span<const iovec> parts, std::uint64_t offset) const {
     for (;;) {

@@ -9,6 +9,7 @@
 #include <sys/uio.h>
 
 #include <chrono>
+#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <expected>
@@ -32,6 +33,14 @@ struct FileProblem {
     friend bool operator==(const FileProblem&, const FileProblem&) = default;
 };
 
+/// Which file it is, whatever its name.
+struct FileIdentity {
+    dev_t device = 0;
+    ino_t inode = 0;
+
+    friend auto operator<=>(const FileIdentity&, const FileIdentity&) = default;
+};
+
 /// A regular file, open for reading.
 class File {
   public:
@@ -39,10 +48,16 @@ class File {
     /// the other end of a FIFO and never touches a device.
     static std::expected<File, FileProblem> open_beneath(const std::string& root, const std::string& path);
 
+    /// A file without a name that holds `contents`; as old as `original`, and with its identity.
+    static std::expected<File, FileProblem> in_memory(base::Bytes contents, const File& original);
+    /// The same file once more.
+    [[nodiscard]] std::expected<File, FileProblem> again() const;
+
     /// Size when it was opened.
     [[nodiscard]] std::uint64_t size() const { return size_; }
     /// When its contents were last changed, as it was opened.
     [[nodiscard]] std::chrono::sys_time<std::chrono::nanoseconds> modified() const { return modified_; }
+    [[nodiscard]] const FileIdentity& identity() const { return identity_; }
     [[nodiscard]] int descriptor() const { return descriptor_.get(); }
     /// Gives the descriptor away.
     [[nodiscard]] Descriptor release() && { return std::move(descriptor_); }
@@ -57,6 +72,7 @@ class File {
     Descriptor descriptor_;
     std::uint64_t size_ = 0;
     std::chrono::sys_time<std::chrono::nanoseconds> modified_;
+    FileIdentity identity_;
 };
 
 /// Opens what `path` names beneath `folder`; close-on-exec. No way leads out of `folder`; links that stay

@@ -115,13 +115,13 @@ base::Result<FramePort> FramePort::open(const std::string& interface, const Opti
                               (name != nullptr ? std::string(name) : std::to_string(type)) + ")",
                           "interface " + interface, "choose an Ethernet, VLAN, bridge or bond interface");
     }
-    if (pcap_setdirection(pcap, PCAP_D_IN) != 0 || pcap_setnonblock(pcap, 1, message) != 0) {
+    if (pcap_setdirection(pcap, options.outgoing ? PCAP_D_INOUT : PCAP_D_IN) != 0 || pcap_setnonblock(pcap, 1, message) != 0) {
         return std::unexpected(opening_failed(interface, PCAP_ERROR, pcap));
     }
     handle->descriptor = pcap_get_selectable_fd(pcap);
     // libpcap skips outgoing frames only after they took a slot of the ring; kernels since 4.20 do better.
-    const int on = 1;
-    (void)setsockopt(handle->descriptor, SOL_PACKET, packet_ignore_outgoing, &on, sizeof on);
+    const int ignore = options.outgoing ? 0 : 1;
+    (void)setsockopt(handle->descriptor, SOL_PACKET, packet_ignore_outgoing, &ignore, sizeof ignore);
 
     bpf_program program{};
     if (pcap_compile(pcap, &program, options.filter.c_str(), 1, PCAP_NETMASK_UNKNOWN) != 0) {

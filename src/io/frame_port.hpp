@@ -25,6 +25,8 @@ class FramePort {
         int snapshot_bytes = 950;
         /// Also frames for other hosts' link addresses (a probe with a MAC of its own needs it).
         bool promiscuous = false;
+        /// Also what this host sends, of whatever program.
+        bool outgoing = false;
     };
     struct Statistics {
         std::uint64_t received = 0;
@@ -36,7 +38,7 @@ class FramePort {
         (*static_cast<Function*>(function))(frame);
     }
 
-    /// Only frames coming in are seen (pcap_setdirection), also those of VLANs on top of the interface: with
+    /// Unless asked otherwise only frames coming in are seen (pcap_setdirection), also those of VLANs on top of the interface: with
     /// their tag, while the filter looks behind it. The error names interface, reason and remedy.
     static base::Result<FramePort> open(const std::string& interface, const Options& options);
 

@@ -39,9 +39,15 @@ std::string escaped_nfs_path(std::string_view path) {
 }
 
 std::string tftp_path(const NetBootImage& image, const BootFile& boot_file) {
-    const std::string folder =
+    return tftp_path(image, boot_file.path);
+}
+
+std::string tftp_path(const NetBootImage& image, std::string_view file) {
+    std::string path =
         image.external_tftp_folder ? *image.external_tftp_folder : "nbi/" + image.share + "/" + image.folder;
-    return folder + "/" + boot_file.path;
+    path += '/';
+    path += file;
+    return path;
 }
 
 std::string root_path_option(const NetBootImage& image, base::Ipv4Address server) {

@@ -66,6 +66,7 @@ class ImageReader {
         read_models();
         read_macs();
         read_load_balance_server();
+        read_loader_script();
         if (keys_.refused()) return std::nullopt;
         check_paths();
         if (keys_.refused()) return std::nullopt;
@@ -415,6 +416,24 @@ class ImageReader {
                        shown(*host) + " does not resolve to an IPv4 address; this server is named instead",
                        "write its address, or repair name resolution on this server");
         }
+    }
+
+    void read_loader_script() {
+        const auto path = keys_.string("PomonaLoaderScript");
+        if (!path || path->empty()) return;
+        if (!is_path_below(*path) || !is_file(*path)) {
+            keys_.warn("PomonaLoaderScript",
+                       shown(*path) + " is no file of the folder; iPXE is told of no script",
+                       "name a file below the folder, such as ipxe/boot.ipxe");
+            return;
+        }
+        if (tftp_path(image_, *path).size() > longest_tftp_path) {
+            keys_.warn("PomonaLoaderScript",
+                       "its TFTP path is longer than the file field; iPXE is told of no script",
+                       "shorten the name of the folder or of the script");
+            return;
+        }
+        image_.loader_script = *path;
     }
 
     void check_paths() {

@@ -62,7 +62,20 @@ void add_boot_data(Answer& answer, const BsdpClient& client, const model::NetBoo
     if (situation.client) answer.machine_name = situation.client->machine_name;
 }
 
-Decision answer_list(const BsdpList& request, const Situation& situation) {
+/// The server that a SELECT names: ours to answer from, or nullopt when it is foreign.
+std::optional<base::Ipv4Address> chosen_identifier(const BsdpSelect& request,
+                                                   const ServerIdentity& identity) {
+    if (identity.is_own(request.server)) return request.server;
+    // An address that was ours when the list went out: the choice is meant for us all the same.
+    if (identity.was_own(request.server)) {
+        return identity.identifier_for(request.client.asked, request.client.header.ciaddr);
+    }
+    return std::nullopt;
+}
+
+}  // namespace
+
+Decision decide(const BsdpList& request, const Situation& situation) {
     const BsdpClient& client = request.client;
     const auto server = situation.identity.identifier_for(client.asked, client.header.ciaddr);
     if (!server) return quiet(Silence::not_configured);
@@ -87,18 +100,7 @@ Decision answer_list(const BsdpList& request, const Situation& situation) {
     return answer;
 }
 
-/// The server that a SELECT names: ours to answer from, or nullopt when it is foreign.
-std::optional<base::Ipv4Address> chosen_identifier(const BsdpSelect& request,
-                                                   const ServerIdentity& identity) {
-    if (identity.is_own(request.server)) return request.server;
-    // An address that was ours when the list went out: the choice is meant for us all the same.
-    if (identity.was_own(request.server)) {
-        return identity.identifier_for(request.client.asked, request.client.header.ciaddr);
-    }
-    return std::nullopt;
-}
-
-Decision answer_select(const BsdpSelect& request, const Situation& situation) {
+Decision decide(const BsdpSelect& request, const Situation& situation) {
     const BsdpClient& client = request.client;
     if (request.server.is_zero() || request.server == base::Ipv4Address::broadcast()) {
         return quiet(Silence::no_server_chosen);
@@ -140,7 +142,7 @@ Decision answer_select(const BsdpSelect& request, const Situation& situation) {
     return answer;
 }
 
-Decision answer_discover(const BsdpDiscover& request, const Situation& situation) {
+Decision decide(const BsdpDiscover& request, const Situation& situation) {
     const BsdpClient& client = request.client;
     if (!situation.rules.answer_discover) return quiet(Silence::discover_answers_off);
     if (!situation.client) return quiet(Silence::no_choice_remembered);
@@ -166,7 +168,7 @@ Decision answer_discover(const BsdpDiscover& request, const Situation& situation
     return answer;
 }
 
-Decision note_address(const BsdpAddressNote& request, const Situation& situation) {
+Decision decide(const BsdpAddressNote& request, const Situation& situation) {
     if (!situation.client || !request.address || request.address->is_zero()) {
         return quiet(Silence::address_of_unknown_client);
     }
@@ -175,21 +177,8 @@ Decision note_address(const BsdpAddressNote& request, const Situation& situation
                      .key = key_of(request.client), .address = *request.address, .when = situation.now}};
 }
 
-}  // namespace
-
 model::ClientKey key_of(const BsdpClient& client) {
     return {.mac = client.header.mac(), .model = std::string(client.model)};
-}
-
-Decision decide(const Request& request, const Situation& situation) {
-    struct Visitor {
-        const Situation& situation;
-        Decision operator()(const BsdpList& r) const { return answer_list(r, situation); }
-        Decision operator()(const BsdpSelect& r) const { return answer_select(r, situation); }
-        Decision operator()(const BsdpDiscover& r) const { return answer_discover(r, situation); }
-        Decision operator()(const BsdpAddressNote& r) const { return note_address(r, situation); }
-    };
-    return std::visit(Visitor{situation}, request);
 }
 
 }  // namespace pomona::policy

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 namespace pomona::policy {
 
@@ -19,6 +22,8 @@ codec::BsdpType bsdp_type(AnswerKind kind) {
             return codec::BsdpType::failed;
         case AnswerKind::select:
         case AnswerKind::offer:
+        case AnswerKind::bootp:
+        case AnswerKind::proxy:
             break;
     }
     return codec::BsdpType::select;
@@ -82,6 +87,10 @@ std::string_view text(AnswerKind kind) {
             return "ACK[FAILED]";
         case AnswerKind::offer:
             return "OFFER";
+        case AnswerKind::bootp:
+            return "BOOTREPLY";
+        case AnswerKind::proxy:
+            return "OFFER[PROXY]";
     }
     return "";
 }
@@ -98,6 +107,57 @@ Answer failed_instead(const Answer& answer, std::string_view failure) {
     return failed;
 }
 
+namespace {
+
+/// Room for the options of a BOOTREPLY: the vendor area of RFC 951. Some clients read no more of a message.
+constexpr std::size_t classic_message = codec::bootp_fixed_size + 64;
+/// PXE_DISCOVERY_CONTROL (6): take the boot file named here, ask nobody else.
+constexpr std::array<std::uint8_t, 4> pxe_no_discovery{6, 1, 8, 255};
+
+void put_if_room(DhcpWriter& message, Option code, base::Bytes value) {
+    if (!value.empty() && value.size() + 2 <= message.room()) message.option(code, value);
+}
+
+/// What GRUB 2.00 to 2.12 take (docs/bootp.md): no option 53, one router, and the name servers last, since
+/// GRUB 2.00 misreads whatever comes after them.
+base::Bytes write_bootp(const Answer& answer, base::MutableBytes room) {
+    DhcpWriter message(room.first(std::min(room.size(), classic_message)), answer.header, answer.sname,
+                       answer.file);
+    const model::NetworkFacts& network = answer.network;
+    if (network.mask) message.option_address(Option::subnet_mask, *network.mask);
+    if (network.router) message.option_address(Option::router, *network.router);
+    // A relay drops an answer that lost its option; names are a courtesy.
+    put_if_room(message, Option::relay_agent_information, answer.relay_information);
+    std::array<std::uint8_t, 4> octets{};
+    std::vector<std::uint8_t> name_servers;
+    for (const base::Ipv4Address server : network.name_servers) {
+        base::ByteWriter(octets).u32(server.value());
+        if (name_servers.size() + octets.size() + 2 > message.room()) break;
+        name_servers.insert(name_servers.end(), octets.begin(), octets.end());
+    }
+    const std::size_t kept = name_servers.empty() ? 0 : name_servers.size() + 2;
+    for (const auto& [code, name] : {std::pair(Option::host_name, std::string_view(network.host_name)),
+                                     std::pair(Option::domain_name, std::string_view(network.domain_name))}) {
+        if (name.size() + 2 + kept <= message.room()) put_if_room(message, code, base::as_bytes(name));
+    }
+    put_if_room(message, Option::domain_name_server, name_servers);
+    return message.finish();
+}
+
+base::Bytes write_proxy_offer(const Answer& answer, base::MutableBytes room) {
+    DhcpWriter message(room.first(std::min(room.size(), answer.payload_limit)), answer.header, answer.sname,
+                       answer.file);
+    message.option_u8(Option::message_type, static_cast<std::uint8_t>(codec::DhcpType::offer));
+    message.option_address(Option::server_identifier, answer.server);
+    message.option_text(Option::vendor_class, "PXEClient");
+    put_if_room(message, Option::client_uuid, answer.client_uuid);
+    message.option(Option::vendor_specific, pxe_no_discovery);
+    put_if_room(message, Option::relay_agent_information, answer.relay_information);
+    return message.finish();
+}
+
+}  // namespace
+
 bool fits(const Answer& answer) {
     // Only a root path can make it large, and that is one option.
     if (answer.root_path.empty()) return true;
@@ -107,6 +167,9 @@ bool fits(const Answer& answer) {
 
 WrittenAnswer write_answer(const Answer& answer, base::MutableBytes room) {
     WrittenAnswer written;
+    if (answer.kind == AnswerKind::bootp) return {.payload = write_bootp(answer, room), .images_left_out = 0};
+    if (answer.kind == AnswerKind::proxy)
+        return {.payload = write_proxy_offer(answer, room), .images_left_out = 0};
     for (const Extras extras : {Extras::all, Extras::machine_name, Extras::none}) {
         written = write_with(answer, room, extras);
         if (!written.payload.empty()) break;

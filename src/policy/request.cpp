@@ -42,20 +42,27 @@ std::optional<Silence> check_addressed_to_us(const DhcpView& message, const Serv
     return std::nullopt;
 }
 
-std::optional<Silence> check_is_dhcp(const DhcpView& message) {
-    if (message.options_fault() == DhcpFault::no_cookie) return Silence::plain_bootp;
-    if (message.options_fault()) return Silence::malformed_options;
-    if (!message.type()) return Silence::no_message_type;
-    return std::nullopt;
+/// Without a cookie there are no options, hence no message type: that is BOOTP as well.
+bool is_bootp(const DhcpView& message) {
+    return message.options_fault() == DhcpFault::no_cookie || (!message.options_fault() && !message.type());
 }
 
-std::optional<Silence> check_version(const BsdpOptions& options) {
-    if (!options.version) return Silence::no_bsdp_version;
-    const std::uint16_t version = *options.version;
-    if (version != 0 && version != codec::bsdp_version_1_0 && version != codec::bsdp_version_1_1) {
-        return Silence::unknown_bsdp_version;
-    }
-    return std::nullopt;
+/// The DISCOVER of GRUB 2.04 and later says nothing about its sender; a relay may have added its own option.
+bool is_bare_discover(const DhcpView& message) {
+    bool bare = message.type() == DhcpType::discover;
+    message.for_each_option([&](Option code, base::Bytes) {
+        bare = bare && (code == Option::message_type || code == Option::relay_agent_information);
+    });
+    return bare;
+}
+
+/// Option 77 of iPXE and gPXE is their bare name; a script may set it in the form of RFC 3004, with a length
+/// first.
+bool is_network_loader(const DhcpView& message) {
+    const base::Bytes value = message.option(Option::user_class).value_or(base::Bytes{});
+    std::string_view name = base::as_text(value);
+    if (!value.empty() && value[0] == value.size() - 1) name.remove_prefix(1);
+    return name == "iPXE" || name == "gPXE";
 }
 
 /// An answer to another address would be a reflector's, and reach no Mac.
@@ -69,6 +76,34 @@ bool in_client_networks(base::Ipv4Address address, const AccessRules& access) {
     return access.client_networks.empty() ||
            std::ranges::any_of(access.client_networks,
                                [address](const base::Ipv4Network& n) { return n.contains(address); });
+}
+
+std::expected<Request, Silence> parse_bootp(const codec::Datagram& datagram, const DhcpView& message,
+                                            const AccessRules& access) {
+    const codec::BootpHeader& header = message.header();
+    if (header.htype != codec::hardware_ethernet || header.hlen != 6)
+        return std::unexpected(Silence::not_ethernet);
+    if (message.option(Option::macnc_client)) return std::unexpected(Silence::netboot_1_0);
+    const base::Ipv4Address from = header.ciaddr.is_zero() ? header.giaddr : header.ciaddr;
+    if (!from.is_zero() && !in_client_networks(from, access)) {
+        return std::unexpected(Silence::outside_client_networks);
+    }
+    const base::Bytes relay_information =
+        message.option(Option::relay_agent_information).value_or(base::Bytes{});
+    return BootpRequest{.header = header,
+                        .link_source = datagram.link_source,
+                        .asked = datagram.destination.address,
+                        .discover = message.type().has_value(),
+                        .relay_information = relay_information};
+}
+
+std::optional<Silence> check_version(const BsdpOptions& options) {
+    if (!options.version) return Silence::no_bsdp_version;
+    const std::uint16_t version = *options.version;
+    if (version != 0 && version != codec::bsdp_version_1_0 && version != codec::bsdp_version_1_1) {
+        return Silence::unknown_bsdp_version;
+    }
+    return std::nullopt;
 }
 
 std::expected<Request, Silence> parse_inform(BsdpClient client, const BsdpOptions& options,
@@ -122,8 +157,29 @@ std::optional<base::Ipv4Address> ServerIdentity::identifier_for(base::Ipv4Addres
     return same_network == addresses.end() ? addresses.front().address() : same_network->address();
 }
 
-const BsdpClient& client_of(const Request& request) {
-    return std::visit([](const auto& r) -> const BsdpClient& { return r.client; }, request);
+const BsdpClient* bsdp_client_of(const Request& request) {
+    return std::visit(
+        [](const auto& r) -> const BsdpClient* {
+            if constexpr (requires { r.client; }) {
+                return &r.client;
+            } else {
+                return nullptr;
+            }
+        },
+        request);
+}
+
+Sender sender_of(const Request& request) {
+    return std::visit(
+        [](const auto& r) -> Sender {
+            if constexpr (requires { r.client; }) {
+                const BsdpClient& client = r.client;
+                return {client.header.mac(), client.header.xid, client.model, client.architecture};
+            } else {
+                return {.mac = r.header.mac(), .xid = r.header.xid, .model = {}, .architecture = {}};
+            }
+        },
+        request);
 }
 
 std::expected<Request, Refused> parse_request(const codec::Datagram& datagram, const ServerIdentity& identity,
@@ -143,7 +199,21 @@ std::expected<Request, Refused> parse_request(const codec::Datagram& datagram, c
     if (header.op != codec::bootrequest) return refuse(Silence::not_a_request);
     if (const auto reason = check_access(header.mac(), access)) return refuse(*reason);
     if (const auto reason = check_addressed_to_us(*message, identity)) return refuse(*reason);
-    if (const auto reason = check_is_dhcp(*message)) return refuse(*reason);
+    if (message->options_fault() == DhcpFault::malformed) return refuse(Silence::malformed_options);
+    if (is_bootp(*message) || is_bare_discover(*message)) {
+        auto request = parse_bootp(datagram, *message, access);
+        if (!request) return refuse(request.error());
+        return *std::move(request);
+    }
+    if (message->type() == DhcpType::discover && is_network_loader(*message)) {
+        return LoaderDiscover{
+            .header = header,
+            .link_source = datagram.link_source,
+            .asked = datagram.destination.address,
+            .maximum_message_size = message->option_u16(Option::maximum_message_size),
+            .client_uuid = message->option(Option::client_uuid).value_or(base::Bytes{}),
+            .relay_information = message->option(Option::relay_agent_information).value_or(base::Bytes{})};
+    }
 
     const base::Bytes class_value = message->option(Option::vendor_class).value_or(base::Bytes{});
     refused.vendor_class = base::as_text(class_value);

@@ -2,14 +2,21 @@
 
 #include "io/frame_port.hpp"
 #include "io/udp_port.hpp"
+#include "servers/address_probe.hpp"
 #include "servers/line_budget.hpp"
 #include "servers/log.hpp"
 
 #include <pomona/base/hex.hpp>
+#include <pomona/codec/arp.hpp>
 #include <pomona/codec/frame.hpp>
+#include <pomona/model/address_book.hpp>
+#include <pomona/policy/bsdp_policy.hpp>
+#include <pomona/policy/decide.hpp>
+#include <pomona/policy/sighting.hpp>
 
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
 
 #include <algorithm>
 #include <chrono>
@@ -28,6 +35,12 @@ namespace {
 
 /// The kernel sorts out everything that is not for a DHCP server's port.
 constexpr const char* capture_filter = "udp dst port 67";
+/// What the side channel listens to: what DHCP servers tell their clients, also one on this host, and who
+/// speaks from which address. Apart from the requests, so that neither can crowd the other out.
+constexpr const char* side_filter = "(udp src port 67 and udp dst port 68) or arp";
+constexpr int side_ring_bytes = 1 << 18;
+/// Opening a capture port makes the kernel wait for some milliseconds; the first Macs need not.
+constexpr std::chrono::milliseconds side_delay{250};
 /// Frames handled before the loop looks at its other duties.
 constexpr int frames_per_turn = 256;
 /// Longest answer of all: what a client may ask for, plus headers.
@@ -49,9 +62,26 @@ std::string_view message_name(const policy::Request& request) {
         std::string_view operator()(const policy::BsdpSelect&) const { return "INFORM[SELECT]"; }
         std::string_view operator()(const policy::BsdpDiscover&) const { return "DISCOVER"; }
         std::string_view operator()(const policy::BsdpAddressNote&) const { return "REQUEST"; }
+        std::string_view operator()(const policy::BootpRequest& request) const {
+            return request.discover ? "DISCOVER[GRUB]" : "BOOTREQUEST";
+        }
+        std::string_view operator()(const policy::LoaderDiscover&) const { return "DISCOVER[IPXE]"; }
     };
     return std::visit(Visitor{}, request);
 }
+
+/// Listens on an interface without ever answering.
+struct SideChannel {
+    io::FramePort frames;
+    boost::asio::posix::stream_descriptor readable;
+
+    SideChannel(io::FramePort port, boost::asio::io_context& loop)
+        : frames(std::move(port)), readable(loop, frames.descriptor()) {}
+    SideChannel(const SideChannel&) = delete;
+    SideChannel& operator=(const SideChannel&) = delete;
+    // The descriptor is the capture port's to close.
+    ~SideChannel() { readable.release(); }
+};
 
 /// A capture port and who we are behind it.
 struct Port {
@@ -60,6 +90,7 @@ struct Port {
     io::FramePort frames;
     boost::asio::posix::stream_descriptor readable;
     std::uint64_t dropped = 0;  ///< of these frames, already counted
+    std::shared_ptr<SideChannel> side;
 
     Port(io::Interface facts, io::FramePort port, boost::asio::io_context& loop)
         : interface(std::move(facts)), frames(std::move(port)), readable(loop, frames.descriptor()) {}
@@ -88,10 +119,13 @@ struct Outgoing {
     policy::AnswerKind kind = policy::AnswerKind::list;
     base::BootImageId image;
     std::string_view failure;
+    // BOOTREPLY:
+    base::Ipv4Address address;
+    std::string_view address_source;
 };
 
-/// The same with copies of everything, for an answer that waits until its choice is durable. Empty until then
-/// when the registry refused the choice.
+/// The same with copies of everything, for an answer that waits: until its choice is durable, or until nobody
+/// else claims its address. Empty until then when the registry refused the choice.
 struct WaitingAnswer {
     Outgoing outgoing;
     std::string interface;
@@ -152,12 +186,25 @@ struct BootServer::State {
     const std::shared_ptr<SettledAnswers> settled = std::make_shared<SettledAnswers>();
     std::unordered_set<base::MacAddress> told_left_out;
     LineBudget silence_lines{silence_lines_a_second};
+    model::AddressBook book;
+    AddressProbe probe;
+    boost::asio::steady_timer side_timer;
     base::Guarded<Counters> counters{};
     Counters counted;  // of this thread, published once per turn
 
     State(boost::asio::io_context& the_loop, Options the_options,
           const base::Snapshot<model::Catalogue>& the_catalogue, store::ClientRegistry& the_registry)
-        : loop(the_loop), options(std::move(the_options)), catalogue(the_catalogue), registry(the_registry) {
+        : loop(the_loop),
+          options(std::move(the_options)),
+          catalogue(the_catalogue),
+          registry(the_registry),
+          book(options.max_machines),
+          probe(loop, options.probe_wait,
+                [this](const std::string& interface, base::Bytes frame) {
+                    return send_frame(interface, frame);
+                }),
+          side_timer(loop) {
+        remember_addresses();
         counted.silences.resize(policy::silence_texts().size());
         auto sender = io::RoutedSender::open();
         if (sender) {
@@ -173,6 +220,17 @@ struct BootServer::State {
     void turn(const std::shared_ptr<Port>& port);
     void handle(Port& port, base::Bytes frame, const model::Catalogue& images);
     void answer(Port& port, const policy::Request& request, policy::Answer& answer);
+    void answer_if_free(Port& port, const Outgoing& outgoing);
+    void probe_ahead(const Port& port, const policy::Answer& answer);
+    void contest(std::string_view interface, base::MacAddress mac, base::Ipv4Address address,
+                 base::MacAddress owner);
+    void remember_addresses();
+    void open_side_channels_later();
+    bool open_side_channel(Port& port);
+    void listen(const std::string& interface, const std::shared_ptr<SideChannel>& side);
+    void overhear(const std::string& interface, base::Bytes frame);
+    bool send_frame(const std::string& interface, base::Bytes frame);
+    [[nodiscard]] std::optional<model::Client> record_of(const policy::Request& request) const;
     void stay_silent(const Port& port, const policy::Request& request, const policy::Quiet& quiet);
     void log_refused(const Port& port, const policy::Refused& refused);
     void log_silence(policy::Silence reason, const Asker& asker);
@@ -211,6 +269,7 @@ std::size_t BootServer::State::serve(const std::vector<io::Interface>& wanted,
         for (const base::Ipv4Network& network : interface.addresses) addresses_ever.insert(network.address());
         found->second->interface = interface;
     }
+    open_side_channels_later();
     for (auto& [name, port] : ports) {
         policy::ServerIdentity identity{.interface = name,
                                         .host_name = options.host_name,
@@ -291,18 +350,26 @@ void BootServer::State::handle(Port& port, base::Bytes frame, const model::Catal
         ++counted.silences[static_cast<std::size_t>(policy::Silence::not_bootp)];
         return;
     }
+    const model::TimePoint moment = now();
+    if (options.bootp.on) {
+        if (const auto sighting = policy::sighting_in(*datagram)) {
+            book.note(*sighting, port.interface.name, moment);
+        }
+    }
     const auto request = policy::parse_request(*datagram, port.identity, options.access);
     if (!request) {
         log_refused(port, request.error());
         return;
     }
-    const auto client = registry.find(policy::key_of(policy::client_of(*request)));
+    const auto client = record_of(*request);
     const policy::Situation situation{.identity = port.identity,
                                       .rules = options.rules,
+                                      .bootp = options.bootp,
                                       .catalogue = images,
                                       .client = client,
+                                      .held = book.find(policy::sender_of(*request).mac),
                                       .remembered_clients = registry.size(),
-                                      .now = now()};
+                                      .now = moment};
     auto decision = policy::decide(*request, situation);
     if (auto* reply = std::get_if<policy::Answer>(&decision)) {
         answer(port, *request, *reply);
@@ -312,13 +379,34 @@ void BootServer::State::handle(Port& port, base::Bytes frame, const model::Catal
 }
 
 Asker BootServer::State::asker_of(const Port& port, const policy::Request& request) const {
-    const policy::BsdpClient& client = policy::client_of(request);
+    const policy::Sender sender = policy::sender_of(request);
     return {.interface = port.interface.name,
-            .mac = client.header.mac(),
-            .model = client.model,
-            .architecture = client.architecture,
-            .xid = client.header.xid,
+            .mac = sender.mac,
+            .model = sender.model,
+            .architecture = sender.architecture,
+            .xid = sender.xid,
             .message = message_name(request)};
+}
+
+/// What is remembered of the one who asks. A loader does not tell its machine's model; then it is the last
+/// one that chose with this MAC.
+std::optional<model::Client> BootServer::State::record_of(const policy::Request& request) const {
+    if (const policy::BsdpClient* client = policy::bsdp_client_of(request)) {
+        return registry.find(policy::key_of(*client));
+    }
+    auto records = registry.find(policy::sender_of(request).mac);
+    const auto latest = std::ranges::max_element(records, {}, &model::Client::last_selected);
+    return latest == records.end() ? std::nullopt : std::optional(std::move(*latest));
+}
+
+void BootServer::State::remember_addresses() {
+    if (!options.bootp.on) return;
+    const model::TimePoint moment = now();
+    for (const model::Client& client : registry.list()) {
+        if (moment - client.last_seen <= options.bootp.lifetime && !client.address.is_zero()) {
+            book.remember(client.key.mac, client.address, client.last_seen);
+        }
+    }
 }
 
 void BootServer::State::answer(Port& port, const policy::Request& request, policy::Answer& answer) {
@@ -359,12 +447,116 @@ void BootServer::State::answer(Port& port, const policy::Request& request, polic
         .payload = written.payload,
         .kind = answer.kind,
         .image = list ? answer.default_image : answer.selected_image.value_or(base::BootImageId()),
-        .failure = answer.failure};
+        .failure = answer.failure,
+        .address = answer.header.yiaddr,
+        .address_source = answer.address_source};
+    if (answer.kind == policy::AnswerKind::select) probe_ahead(port, answer);
     if (waiting) {
         waiting->keep(outgoing);
+    } else if (answer.probe_address && options.probe_wait.count() > 0) {
+        answer_if_free(port, outgoing);
     } else {
         send(outgoing);
     }
+}
+
+/// A loader will ask for this address within seconds. Asked for now, it can be given at once then, and GRUB
+/// takes whichever answer is first: the site's DHCP server's or ours.
+void BootServer::State::probe_ahead(const Port& port, const policy::Answer& answer) {
+    if (!options.bootp.on || options.probe_wait.count() == 0 || !port.side || !answer.destination.link)
+        return;
+    const base::MacAddress mac = answer.header.mac();
+    const base::Ipv4Address address = answer.header.ciaddr;
+    probe.ask(port.interface.name, port.interface.mac, address, mac,
+              [this, name = port.interface.name, mac, address](std::optional<base::MacAddress> other) {
+                  if (other) contest(name, mac, address, *other);
+              });
+}
+
+void BootServer::State::contest(std::string_view interface, base::MacAddress mac, base::Ipv4Address address,
+                                base::MacAddress owner) {
+    book.contest(mac, address, owner);
+    log_event(Level::warn, "address-contested",
+              {{"interface", interface},
+               {"mac", mac.text()},
+               {"address", address.text()},
+               {"owner", owner.text()}});
+}
+
+void BootServer::State::answer_if_free(Port& port, const Outgoing& outgoing) {
+    // Deaf to ARP, it could not tell a free address from a taken one.
+    if (!open_side_channel(port)) {
+        log_silence(policy::Silence::address_unchecked, outgoing.asker);
+        return;
+    }
+    auto waiting = std::make_shared<WaitingAnswer>();
+    waiting->keep(outgoing);
+    const bool asked = probe.ask(port.interface.name, port.interface.mac, outgoing.address,
+                                 outgoing.asker.mac, [this, waiting](std::optional<base::MacAddress> other) {
+                                     const Outgoing& ready = waiting->outgoing;
+                                     if (!other) return send(ready);
+                                     contest(ready.asker.interface, ready.asker.mac, ready.address, *other);
+                                     log_silence(policy::Silence::address_contested, ready.asker);
+                                 });
+    if (!asked) log_silence(policy::Silence::address_unchecked, outgoing.asker);
+}
+
+void BootServer::State::open_side_channels_later() {
+    if (!options.bootp.on) return;
+    side_timer.expires_after(side_delay);
+    side_timer.async_wait([this](const boost::system::error_code& error) {
+        if (error) return;
+        for (auto& [name, port] : ports) open_side_channel(*port);
+    });
+}
+
+/// True if it is open now.
+bool BootServer::State::open_side_channel(Port& port) {
+    if (port.side) return true;
+    auto frames = io::FramePort::open(
+        port.interface.name, {.filter = side_filter, .ring_bytes = side_ring_bytes, .outgoing = true});
+    if (!frames) {
+        log_event(Level::error, "interface-not-listened",
+                  {{"interface", port.interface.name}, {"error", frames.error().text()}});
+        return false;
+    }
+    port.side = std::make_shared<SideChannel>(*std::move(frames), loop);
+    listen(port.interface.name, port.side);
+    return true;
+}
+
+void BootServer::State::listen(const std::string& interface, const std::shared_ptr<SideChannel>& side) {
+    side->readable.async_wait(
+        boost::asio::posix::stream_descriptor::wait_read,
+        [this, interface, side](const boost::system::error_code& error) {
+            if (error) return;
+            const auto port = ports.find(interface);
+            if (port == ports.end() || port->second->side != side) return;
+            const LogBatch batch;
+            const auto drained =
+                side->frames.drain(frames_per_turn, [&](base::Bytes frame) { overhear(interface, frame); });
+            if (drained) {
+                listen(interface, side);
+            } else {
+                // The requests' port notices the loss of the interface as well, and says so.
+                port->second->side.reset();
+            }
+        });
+}
+
+void BootServer::State::overhear(const std::string& interface, base::Bytes frame) {
+    if (const auto claim = codec::parse_arp(frame)) {
+        probe.hear(interface, *claim);
+        return;
+    }
+    const auto datagram = codec::parse_frame(frame);
+    if (!datagram || datagram->vlan) return;
+    if (const auto sighting = policy::sighting_in(*datagram)) book.note(*sighting, interface, now());
+}
+
+bool BootServer::State::send_frame(const std::string& interface, base::Bytes frame) {
+    const auto port = ports.find(interface);
+    return port != ports.end() && port->second->frames.inject(frame);
 }
 
 void BootServer::State::send_settled() {
@@ -386,6 +578,20 @@ void BootServer::State::send(const Outgoing& outgoing) {
     ++counted.answers[static_cast<std::size_t>(outgoing.kind)];
     if (!log_enabled(Level::info)) return;
     const Asker& asker = outgoing.asker;
+    if (outgoing.kind == policy::AnswerKind::bootp) {
+        log_event(Level::info, "answer",
+                  {{"interface", asker.interface},
+                   {"mac", asker.mac.text()},
+                   {"xid", base::hex(asker.xid, 8)},
+                   {"message", asker.message},
+                   {"reply", text(outgoing.kind)},
+                   {"to", outgoing.header.destination.text()},
+                   {"bytes", outgoing.payload.size()},
+                   {"address", outgoing.address.text()},
+                   {"source", outgoing.address_source},
+                   {"image", outgoing.image.text()}});
+        return;
+    }
     log_event(Level::info, "answer",
               {{"interface", asker.interface},
                {"mac", asker.mac.text()},
@@ -484,7 +690,9 @@ void BootServer::State::tell_left_out(const Asker& asker, std::size_t left_out) 
               {{"mac", asker.mac.text()},
                {"model", asker.model},
                {"count", left_out},
-               {"why", "the list does not fit into the message size that this client takes"}});
+               {"why",
+                "the list does not fit into the message size that "
+                "this client takes"}});
 }
 
 BootServer::BootServer(boost::asio::io_context& loop, Options options,

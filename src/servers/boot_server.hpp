@@ -7,13 +7,15 @@
 
 #include <pomona/base/shared_state.hpp>
 #include <pomona/model/catalogue.hpp>
-#include <pomona/policy/bsdp_policy.hpp>
+#include <pomona/policy/decision.hpp>
 #include <pomona/policy/request.hpp>
 #include <pomona/policy/silence.hpp>
+#include <pomona/policy/situation.hpp>
 
 #include <boost/asio/io_context.hpp>
 
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -26,6 +28,12 @@ class BootServer {
   public:
     struct Options {
         policy::BsdpRules rules;
+        policy::BootpRules bootp;
+        /// How long other hosts have to say by ARP that an address is theirs, before it is given; 0: they are
+        /// not asked.
+        std::chrono::milliseconds probe_wait{100};
+        /// How many machines' addresses are known at the most.
+        std::size_t max_machines = 20'000;
         policy::AccessRules access;
         /// For sname; at most 63 octets.
         std::string host_name;
@@ -37,7 +45,7 @@ class BootServer {
     struct Counters {
         std::uint64_t frames = 0;
         /// By policy::AnswerKind.
-        std::array<std::uint64_t, 4> answers{};
+        std::array<std::uint64_t, policy::answer_kinds> answers{};
         /// By policy::Silence.
         std::vector<std::uint64_t> silences;
         std::uint64_t send_failures = 0;

@@ -35,8 +35,11 @@ std::string join(std::span<const std::string_view> parts) {
 
 }  // namespace
 
-Content::Content(std::vector<ContentRoot> shares, std::string plain_root)
-    : shares_(std::move(shares)), plain_root_(std::move(plain_root)) {
+Content::Content(std::vector<ContentRoot> shares, std::string plain_root,
+                 std::optional<std::uint16_t> http_port)
+    : shares_(std::move(shares)),
+      plain_root_(std::move(plain_root)),
+      programs_(std::make_shared<FilledPrograms>(http_port)) {
     const auto trim = [](std::string& path) {
         while (path.size() > 1 && path.ends_with('/')) path.pop_back();
     };
@@ -53,13 +56,13 @@ std::vector<Content::Place> Content::places(const std::vector<std::string_view>&
     if (inner.size() > 2 && (inner[0] == "nbi" || inner[0] == "NetBoot")) {
         const auto share = std::ranges::find(shares_, inner[1], &ContentRoot::name);
         if (share != shares_.end()) {
-            found.push_back({&share->path, join(inner.subspan(2))});
+            found.push_back({&share->path, join(inner.subspan(2)), "nbi/" + join(inner.subspan(1))});
             return found;
         }
     }
     if (plain_root_.empty()) return found;
-    found.push_back({&plain_root_, join(whole)});
-    if (apple) found.push_back({&plain_root_, join(inner)});
+    found.push_back({&plain_root_, join(whole), join(whole)});
+    if (apple) found.push_back({&plain_root_, join(inner), join(inner)});
     return found;
 }
 
@@ -77,7 +80,7 @@ std::expected<ContentFile, ContentProblem> Content::open_cleaned(std::string_vie
     for (const Place& place : places(parts)) {
         std::string path = *place.root + '/' + place.rest;
         auto file = io::File::open_beneath(*place.root, place.rest);
-        if (file) return ContentFile{std::move(*file), std::move(path)};
+        if (file) return ContentFile{std::move(*file), std::move(path), place.name};
         if (first || problem.kind == Kind::missing) {
             problem.kind = file.error().kind;
             problem.what = file.error().what;
@@ -102,6 +105,18 @@ std::expected<ContentFile, ContentProblem> Content::open(std::string_view reques
         second.error().looked_for = file.error().looked_for + ", " + second.error().looked_for;
     }
     return second;
+}
+
+std::expected<ContentFile, ContentProblem> Content::open_for(base::Ipv4Address asked,
+                                                             std::string_view requested) const {
+    auto content = open(requested);
+    if (!content) return content;
+    auto filled = programs_->fill(std::move(content->file), asked, content->name);
+    if (!filled) {
+        return std::unexpected(ContentProblem{filled.error().kind, filled.error().what, content->path});
+    }
+    content->file = std::move(*filled);
+    return content;
 }
 
 }  // namespace pomona::servers

@@ -2,9 +2,14 @@
 #pragma once
 
 #include "io/file.hpp"
+#include "servers/filled_programs.hpp"
+
+#include <pomona/base/addresses.hpp>
 
 #include <cstdint>
 #include <expected>
+#include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,6 +26,7 @@ struct ContentRoot {
 struct ContentFile {
     io::File file;
     std::string path;  ///< in the file system, for the log
+    std::string name;  ///< below our roots, as the shortest request would name it
 };
 
 /// Why there is none.
@@ -40,21 +46,30 @@ struct ContentProblem {
 /// here. Immutable and therefore safe to use from several threads.
 class Content {
   public:
-    /// `plain_root` may be empty: then there are only images.
-    Content(std::vector<ContentRoot> shares, std::string plain_root);
+    /// `plain_root` may be empty: then there are only images. `http_port` goes into the blanks of boot
+    /// programs; nullopt without HTTP.
+    Content(std::vector<ContentRoot> shares, std::string plain_root,
+            std::optional<std::uint16_t> http_port = std::nullopt);
 
+    /// The file as it lies there.
     [[nodiscard]] std::expected<ContentFile, ContentProblem> open(std::string_view requested) const;
+    /// The file as it is sent to a client that asked this address of ours: the blanks of a boot program are
+    /// filled in.
+    [[nodiscard]] std::expected<ContentFile, ContentProblem> open_for(base::Ipv4Address asked,
+                                                                      std::string_view requested) const;
 
   private:
     struct Place {
         const std::string* root;
         std::string rest;
+        std::string name;
     };
     [[nodiscard]] std::expected<ContentFile, ContentProblem> open_cleaned(std::string_view requested) const;
     [[nodiscard]] std::vector<Place> places(const std::vector<std::string_view>& parts) const;
 
     std::vector<ContentRoot> shares_;
     std::string plain_root_;
+    std::shared_ptr<FilledPrograms> programs_;
 };
 
 }  // namespace pomona::servers

@@ -72,12 +72,13 @@ HttpReply problem_reply(ContentProblem problem) {
     return reply;
 }
 
-/// Strong: another size or another nanosecond of change makes it another file.
-codec::HttpVersion version_of(const io::File& file) {
+/// Strong: another size, another nanosecond of change, or another address of ours that is filled in makes it
+/// another file.
+codec::HttpVersion version_of(const io::File& file, base::Ipv4Address asked) {
     std::array<char, 64> text{};
     const auto modified = file.modified().time_since_epoch().count();
-    const int length = std::snprintf(text.data(), text.size(), "\"%" PRIx64 "-%" PRIx64 "\"",
-                                     static_cast<std::uint64_t>(modified), file.size());
+    const int length = std::snprintf(text.data(), text.size(), "\"%" PRIx64 "-%" PRIx64 "-%" PRIx32 "\"",
+                                     static_cast<std::uint64_t>(modified), file.size(), asked.value());
     return {std::string(text.data(), static_cast<std::size_t>(length)),
             std::chrono::floor<std::chrono::seconds>(file.modified())};
 }
@@ -136,11 +137,11 @@ HttpReply HttpFiles::operator()(const HttpRequest& request) const {
         reply.detail = "this server is read-only";
         return reply;
     }
-    auto found = content_->open(request.target.path);
+    auto found = content_->open_for(request.local, request.target.path);
     if (!found) return problem_reply(std::move(found.error()));
 
     const std::uint64_t size = found->file.size();
-    const codec::HttpVersion version = version_of(found->file);
+    const codec::HttpVersion version = version_of(found->file, request.local);
     const std::string_view content_type = http_content_type(found->path);
     HttpReply reply;
     reply.name = std::move(found->path);
@@ -163,7 +164,7 @@ HttpReply HttpFiles::operator()(const HttpRequest& request) const {
         reply.detail = "the range lies behind the end";
         return reply;
     }
-    reply.file.emplace(HttpFile{std::move(found->file), {}});
+    reply.file = std::move(found->file);
     if (choice.ranges.size() > 1) {
         reply.status = partial_content;
         add_parts(reply, choice.ranges, content_type, size, version);

@@ -20,9 +20,9 @@ std::uint64_t length_of(const HttpPart& part) {
     return std::get<HttpFilePart>(part).length;
 }
 
-/// A body of several parts, or of a file that is changed on its way.
+/// A body of several parts.
 struct PiecemealBody {
-    HttpFile file;
+    io::File file;
     std::vector<HttpPart> parts;
     HttpFileState& state;
     // The library asks from the beginning to the end.
@@ -44,8 +44,7 @@ struct PiecemealBody {
         }
         const std::uint64_t offset = std::get<HttpFilePart>(parts[part]).offset + inside;
         const iovec whole{to.data(), to.size()};
-        const std::ptrdiff_t count =
-            file.read ? file.read(file.file, offset, to) : file.file.read({&whole, 1}, offset);
+        const std::ptrdiff_t count = file.read({&whole, 1}, offset);
         if (count > 0) return count;
         state.failed = true;
         return MHD_CONTENT_READER_END_WITH_ERROR;
@@ -73,9 +72,9 @@ MHD_Response* body_of(HttpReply& reply, HttpFileState& state) {
     if (reply.body.size() == 1 && std::holds_alternative<std::string>(reply.body[0])) {
         return from_text(std::get<std::string>(reply.body[0]));
     }
-    if (reply.body.size() == 1 && reply.file && !reply.file->read) {
+    if (reply.body.size() == 1 && reply.file) {
         const auto part = std::get<HttpFilePart>(reply.body[0]);
-        io::Descriptor descriptor = std::move(reply.file->file).release();
+        io::Descriptor descriptor = std::move(*reply.file).release();
         MHD_Response* const response =
             MHD_create_response_from_fd_at_offset64(part.length, descriptor.get(), part.offset);
         if (response == nullptr) return nullptr;

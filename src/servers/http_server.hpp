@@ -46,20 +46,12 @@ struct HttpFilePart {
 };
 using HttpPart = std::variant<std::string, HttpFilePart>;
 
-/// A file as the source of a body.
-struct HttpFile {
-    io::File file;
-    /// Reads instead of the file itself, where its octets are not sent as they are; may be empty. Fills `to`
-    /// from `offset` on and returns how much, 0 or less when that fails. Called on the server's thread.
-    std::function<std::ptrdiff_t(const io::File& file, std::uint64_t offset, base::MutableBytes to)> read;
-};
-
 /// An answer. Content-Length, Date and Connection are the server's own affair; HEAD is, too: the body of the
 /// same answer to GET is left away.
 struct HttpReply {
     unsigned status = 200;
     std::vector<std::pair<std::string, std::string>> headers;
-    std::optional<HttpFile> file;
+    std::optional<io::File> file;
     std::vector<HttpPart> body;
 
     // For the log.

@@ -301,7 +301,7 @@ void TftpWorker::begin(std::size_t listener, const io::UdpRoute& answer, base::B
         return refuse_as(TftpEnd::too_many_transfers, TftpErrorCode::undefined,
                          "too many transfers (tftp-max-transfers)");
     }
-    auto content = shared_.content.current()->open(request.path);
+    auto content = shared_.content.current()->open_for(answer.from, request.path);
     if (!content) {
         report.file = content.error().looked_for;
         return refuse_as(end_of(content.error().kind), code_of(content.error().kind), content.error().what);

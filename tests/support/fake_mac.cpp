@@ -1,5 +1,9 @@
 #include "support/fake_mac.hpp"
 
+#include <pomona/policy/bsdp_policy.hpp>
+#include <pomona/policy/decide.hpp>
+#include <pomona/policy/sighting.hpp>
+
 #include <algorithm>
 #include <array>
 #include <variant>
@@ -69,6 +73,15 @@ std::optional<model::Client> FakeServer::record_of(base::MacAddress mac, std::st
     return found == records.end() ? std::nullopt : std::optional(*found);
 }
 
+std::optional<model::Client> FakeServer::record_of(base::MacAddress mac) const {
+    std::optional<model::Client> latest;
+    for (const model::Client& client : records) {
+        if (client.key.mac == mac && (!latest || client.last_selected > latest->last_selected))
+            latest = client;
+    }
+    return latest;
+}
+
 void FakeServer::apply(const model::ClientChange& change) {
     if (const auto* choice = std::get_if<model::RememberChoice>(&change)) {
         const auto known = record_of(choice->key.mac, choice->key.model);
@@ -107,17 +120,23 @@ Outcome ask(FakeServer& server, const std::vector<std::uint8_t>& octets, base::I
                                    .destination = {to, 67},
                                    .payload = octets};
     Outcome outcome;
+    if (const auto sighting = policy::sighting_in(datagram)) {
+        server.book.note(*sighting, server.identity.interface, server.now);
+    }
     const auto request = policy::parse_request(datagram, server.identity, server.access);
     if (!request) {
         outcome.silence = request.error().reason;
         return outcome;
     }
-    const model::ClientKey key = policy::key_of(policy::client_of(*request));
-    const auto client = server.record_of(key.mac, key.model);
+    const policy::Sender sender = policy::sender_of(*request);
+    const bool bsdp = policy::bsdp_client_of(*request) != nullptr;
+    const auto client = bsdp ? server.record_of(sender.mac, sender.model) : server.record_of(sender.mac);
     auto decision = policy::decide(*request, {.identity = server.identity,
                                               .rules = server.rules,
+                                              .bootp = server.bootp,
                                               .catalogue = server.catalogue,
                                               .client = client,
+                                              .held = server.book.find(sender.mac),
                                               .remembered_clients = server.records.size(),
                                               .now = server.now});
     if (const auto* quiet = std::get_if<policy::Quiet>(&decision)) {
@@ -128,7 +147,7 @@ Outcome ask(FakeServer& server, const std::vector<std::uint8_t>& octets, base::I
     auto& answer = std::get<policy::Answer>(decision);
     if (answer.remember) {
         server.apply(*answer.remember);
-        answer.machine_name = server.record_of(key.mac, key.model)->machine_name;
+        answer.machine_name = server.record_of(sender.mac, sender.model)->machine_name;
     }
     std::vector<std::uint8_t> room(9000);
     const auto written = policy::write_answer(answer, room);
@@ -136,6 +155,18 @@ Outcome ask(FakeServer& server, const std::vector<std::uint8_t>& octets, base::I
     outcome.images_left_out = written.images_left_out;
     outcome.answer = std::move(answer);
     return outcome;
+}
+
+void overhear(FakeServer& server, const std::vector<std::uint8_t>& payload) {
+    const codec::Datagram datagram{.link_source = base::MacAddress({2, 0, 0, 0, 0, 9}),
+                                   .link_destination = base::MacAddress::broadcast(),
+                                   .vlan = std::nullopt,
+                                   .source = {base::Ipv4Address(10, 0, 1, 2), 67},
+                                   .destination = {base::Ipv4Address::broadcast(), 68},
+                                   .payload = payload};
+    if (const auto sighting = policy::sighting_in(datagram)) {
+        server.book.note(*sighting, server.identity.interface, server.now);
+    }
 }
 
 std::optional<ReadAnswer> read_answer(const std::vector<std::uint8_t>& payload) {

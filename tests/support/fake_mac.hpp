@@ -5,10 +5,12 @@
 #include <pomona/codec/bsdp.hpp>
 #include <pomona/codec/dhcp.hpp>
 #include <pomona/codec/frame.hpp>
+#include <pomona/model/address_book.hpp>
 #include <pomona/model/catalogue.hpp>
 #include <pomona/model/client.hpp>
-#include <pomona/policy/bsdp_policy.hpp>
+#include <pomona/policy/decision.hpp>
 #include <pomona/policy/request.hpp>
+#include <pomona/policy/situation.hpp>
 
 #include <cstdint>
 #include <functional>
@@ -43,13 +45,17 @@ struct BsdpMessage {
 struct FakeServer {
     policy::ServerIdentity identity;
     policy::BsdpRules rules;
+    policy::BootpRules bootp;
     policy::AccessRules access;
     model::Catalogue catalogue;
     std::vector<model::Client> records;
+    model::AddressBook book{100};
     model::TimePoint now{std::chrono::seconds(1'700'000'000)};
 
     FakeServer();
     [[nodiscard]] std::optional<model::Client> record_of(base::MacAddress mac, std::string_view model) const;
+    /// The MAC's latest record, whatever the model.
+    [[nodiscard]] std::optional<model::Client> record_of(base::MacAddress mac) const;
     void publish(std::vector<model::NetBootImage> images);
     void apply(const model::ClientChange& change);
 };
@@ -62,11 +68,15 @@ struct Outcome {
     std::optional<policy::Silence> silence;
 };
 
-/// Sends one message through parse_request, decide and write_answer, and remembers what the decision wants.
+/// Sends one message through sighting_in, parse_request, decide and write_answer, and remembers what the
+/// decision wants.
 Outcome ask(FakeServer& server, const std::vector<std::uint8_t>& payload,
             base::Ipv4Address to = base::Ipv4Address::broadcast());
 Outcome ask(FakeServer& server, const BsdpMessage& message,
             base::Ipv4Address to = base::Ipv4Address::broadcast());
+
+/// A DHCP server's word to a client passes by.
+void overhear(FakeServer& server, const std::vector<std::uint8_t>& payload);
 
 /// An answer as a Mac reads it.
 struct ReadAnswer {

@@ -40,7 +40,7 @@ class ForeignTest(daemon.ServerTestCase):
                 (53, b"\x08"), (60, b"AAPLBSDPC/i386/iMac12,1")) + b"\x2b\xff\x01\x01\x01"),
             "DISCOVER": bsdp.message(xid=22, mac=own[0], body=bsdp.options(
                 (53, b"\x01"), (60, b"AAPLBSDPC/i386/iMac12,1"), (43, b"\x02\x02\x01\x01"))),
-            "plain BOOTP": bsdp.message(xid=23, mac=own[0], ciaddr=own[1]),
+            "plain BOOTP of a stranger": bsdp.message(xid=23, mac="40:6c:8f:37:95:99"),
             "a few bytes": b"\x01\x01\x06\x00" + struct.pack("!I", 24),
             "nothing but zeros": bytes(300),
         }

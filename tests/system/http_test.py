@@ -205,6 +205,14 @@ class Clients(HttpCase):
         status, _, body = self.curl("/InstallESD.dmg", "-r", f"{at - (32 << 20)}-{at + 9}")
         self.assertEqual((status, len(body), body[-10:]), (206, (32 << 20) + 10, b"far behind"))
 
+    def test_a_loader_knows_the_server_that_it_was_asked_of(self):
+        self.file("grub.efi", b"MZ" + b"." * 100_000 + b"'@@POMONA-SERVER@@'")
+        self.start()
+        for flags, first in (((), 0), (("-r", "5-"), 5)):
+            body = self.curl("/grub.efi", *flags)[2]
+            self.assertEqual(len(body), 100_021 - first)
+            self.assertTrue(body.endswith(b".'" + SERVER.ljust(17).encode() + b"'"), body[-40:])
+
     def test_colons_of_a_mac_may_be_encoded(self):
         content = self.file("bootdirectory/52:54:00:12:34:01.gpxe", b"#!gpxe\n")
         self.file("My Image.nbi/i386/booter", b"x")

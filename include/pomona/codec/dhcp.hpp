@@ -36,6 +36,10 @@ enum class Option : std::uint8_t {
     client_identifier = 61,
     tftp_server_name = 66,
     boot_file_name = 67,
+    user_class = 77,
+    relay_agent_information = 82,
+    client_uuid = 97,
+    macnc_client = 221,  ///< "Apple MacNC": NetBoot 1.0 firmware, over BOOTP
     end = 255,
 };
 
@@ -120,6 +124,8 @@ class DhcpView {
 
     /// The first instance of an option.
     [[nodiscard]] std::optional<base::Bytes> option(Option code) const;
+    /// The first instance as text, up to a NUL that some senders append; empty if there is none.
+    [[nodiscard]] std::string_view option_text(Option code) const;
     /// The first instance if it has exactly this length.
     [[nodiscard]] std::optional<std::uint8_t> option_u8(Option code) const;
     [[nodiscard]] std::optional<std::uint16_t> option_u16(Option code) const;

@@ -18,6 +18,8 @@ inline constexpr std::size_t longest_root_path = 255;
 /// "nbi/NetBootSP0/grub.nbi/i386/booter", relative and unescaped; with an external TFTP server the path below
 /// that server's root. A published image keeps it within longest_tftp_path.
 [[nodiscard]] std::string tftp_path(const NetBootImage& image, const BootFile& boot_file);
+/// The same for any file of the image's folder.
+[[nodiscard]] std::string tftp_path(const NetBootImage& image, std::string_view file);
 
 /// The value of option 17: "nfs:10.0.1.5:/srv/images:Lion.nbi/NetBoot.dmg" or
 /// "http://10.0.1.5/NetBoot/NetBootSP0/Lion.nbi/NetBoot.dmg"; empty for an image without a root.

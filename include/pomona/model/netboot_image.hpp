@@ -60,6 +60,9 @@ struct NetBootImage {
     /// One per listed architecture, never empty.
     std::vector<BootFile> boot_files;
     std::optional<RootPath> root_path;
+    /// Our own key PomonaLoaderScript: below the image folder, the script that iPXE is told to load when its
+    /// own DHCP asks ("ipxe/boot.ipxe"); empty for none.
+    std::string loader_script;
 
     /// Sorted; empty means all models. Compared byte for byte.
     std::vector<std::string> enabled_models;

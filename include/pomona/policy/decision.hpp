@@ -7,6 +7,7 @@
 #include <pomona/base/bytes.hpp>
 #include <pomona/codec/bsdp.hpp>
 #include <pomona/codec/dhcp.hpp>
+#include <pomona/model/address_book.hpp>
 #include <pomona/model/client.hpp>
 #include <pomona/policy/silence.hpp>
 
@@ -20,9 +21,17 @@
 
 namespace pomona::policy {
 
-enum class AnswerKind : std::uint8_t { list, select, failed, offer };
+enum class AnswerKind : std::uint8_t {
+    list,
+    select,
+    failed,
+    offer,
+    bootp,  ///< an address for a loader: BOOTREPLY without option 53
+    proxy,  ///< what a loader's own DHCP has to know besides its address: ProxyDHCP
+};
+inline constexpr std::size_t answer_kinds = 6;
 
-/// "ACK[LIST]", "ACK[SELECT]", "ACK[FAILED]", "OFFER".
+/// "ACK[LIST]", "ACK[SELECT]", "ACK[FAILED]", "OFFER", "BOOTREPLY", "OFFER[PROXY]".
 std::string_view text(AnswerKind kind);
 
 /// Where the answer goes.
@@ -57,6 +66,16 @@ struct Answer {
     // SELECT and OFFER: selected_image, and for images with a root:
     bool with_machine_name = false;
     std::string machine_name;
+
+    // BOOTREPLY: the network that yiaddr lies in.
+    model::NetworkFacts network;
+    /// Where yiaddr comes from, for the log: "host", "learned".
+    std::string_view address_source;
+    /// Ask for yiaddr by ARP before the answer leaves; if another host has it, silence.
+    bool probe_address = false;
+    // BOOTREPLY and OFFER[PROXY]: repeated from the request; views into it, empty for none.
+    base::Bytes client_uuid;
+    base::Bytes relay_information;
 
     /// Why a SELECT failed; for the log.
     std::string_view failure;

@@ -92,7 +92,44 @@ struct BsdpAddressNote {
     std::optional<base::Ipv4Address> address;
 };
 
-using Request = std::variant<BsdpList, BsdpSelect, BsdpDiscover, BsdpAddressNote>;
+/// A client that asks for an address without BSDP: plain BOOTP (RFC 951), or the DISCOVER of GRUB 2.04 and
+/// later, which holds nothing but option 53.
+struct BootpRequest {
+    codec::BootpHeader header;
+    base::MacAddress link_source;
+    /// Destination of the datagram, as in BsdpClient.
+    base::Ipv4Address asked;
+    bool discover = false;
+    /// Option 82, to be repeated to the relay (RFC 3046); a view into the message, empty if absent.
+    base::Bytes relay_information;
+
+    [[nodiscard]] bool relayed() const { return !header.giaddr.is_zero(); }
+};
+
+/// The DISCOVER of iPXE or gPXE, which asks for an address again after the firmware did.
+struct LoaderDiscover {
+    codec::BootpHeader header;
+    base::MacAddress link_source;
+    base::Ipv4Address asked;
+    std::optional<std::uint16_t> maximum_message_size;
+    /// Option 97, to be repeated; a view into the message, empty if absent.
+    base::Bytes client_uuid;
+    /// As in BootpRequest.
+    base::Bytes relay_information;
+
+    [[nodiscard]] bool relayed() const { return !header.giaddr.is_zero(); }
+};
+
+using Request =
+    std::variant<BsdpList, BsdpSelect, BsdpDiscover, BsdpAddressNote, BootpRequest, LoaderDiscover>;
+
+/// Who asks, whatever the request; model and architecture are empty where it does not tell.
+struct Sender {
+    base::MacAddress mac;
+    std::uint32_t xid = 0;
+    std::string_view model;
+    std::string_view architecture;
+};
 
 /// What is known of a message that is not answered, for the log; as much as could be read.
 struct Refused {
@@ -102,7 +139,9 @@ struct Refused {
     std::string_view model;
 };
 
-[[nodiscard]] const BsdpClient& client_of(const Request& request);
+[[nodiscard]] Sender sender_of(const Request& request);
+/// The sender of a BSDP request; nullptr for the others, which do not tell what machine they come from.
+[[nodiscard]] const BsdpClient* bsdp_client_of(const Request& request);
 
 /// `datagram` must stay alive as long as the request.
 std::expected<Request, Refused> parse_request(const codec::Datagram& datagram, const ServerIdentity& identity,

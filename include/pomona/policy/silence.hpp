@@ -21,9 +21,7 @@ enum class Silence : std::uint8_t {
     foreign_server_address,
     outside_client_networks,
     // Not BSDP.
-    plain_bootp,
     malformed_options,
-    no_message_type,
     not_bsdp_class,
     no_vendor_options,
     malformed_vendor_options,
@@ -46,6 +44,18 @@ enum class Silence : std::uint8_t {
     remembered_image_gone,
     address_noted,
     address_of_unknown_client,
+    // BOOTP and the loaders' own DHCP.
+    bootp_off,
+    no_address_known,
+    address_expired,
+    address_contested,
+    address_unchecked,
+    address_elsewhere,
+    other_client_address,
+    bare_discover,
+    bootp_discover_off,
+    loader_of_others,
+    no_loader_script,
     // The answer could not leave.
     answer_too_large,
     not_configured,

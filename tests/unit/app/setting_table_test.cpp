@@ -30,6 +30,16 @@ std::string dump(const Settings& s) {
     for (const base::Ipv4Network& network : s.client_networks) add(network.text());
     for (const base::MacAddress& mac : s.allow_macs) add("allow " + mac.text());
     for (const base::MacAddress& mac : s.deny_macs) add("deny " + mac.text());
+    add(s.bootp);
+    add(s.bootp_answer_discover);
+    add(s.bootp_lifetime);
+    add(s.bootp_probe_wait);
+    for (const policy::BootpNetwork& network : s.bootp_networks) {
+        add(network.network.text() + (network.router ? " via " + network.router->text() : ""));
+    }
+    for (const model::BootpHost& host : s.hosts)
+        add(host.mac.text() + " " + host.address.text() + " " + host.file);
+    add(s.bootptab);
     add(s.machine_name_prefix);
     add(s.max_machines);
     add(s.remember_days);
@@ -140,6 +150,18 @@ INSTANTIATE_TEST_SUITE_P(
         BadValue{"PortEmpty", "tftp-port", "", "'' is not a number from 1 to 65535; use one"},
         BadValue{"Negative", "priority-base", "-1", "'-1' is not a number from 0 to 65535; use one"},
         BadValue{"BlockTooSmall", "tftp-max-blksize", "7", "'7' is not a number from 8 to 65464; use one"},
+        BadValue{"AnswerDiscover", "bootp-answer-discover", "on", "'on' is no choice; use served or off"},
+        BadValue{"BootpNetwork", "bootp-network", "lab",
+                 "'lab' is no IPv4 network; write it like 10.0.1.0/24"},
+        BadValue{
+            "BootpNetworkWord", "bootp-network", "10.0.5.0/24 gateway=10.0.5.1",
+            "'gateway=10.0.5.1' is not understood; write it as in 10.0.5.0/24 router=10.0.5.1 dns=10.0.5.2 "
+            "domain=example.org"},
+        BadValue{"BootpNetworkDns", "bootp-network", "10.0.5.0/24 dns=ns",
+                 "'dns=ns' is not understood; write it as in 10.0.5.0/24 router=10.0.5.1 dns=10.0.5.2 "
+                 "domain=example.org"},
+        BadValue{"BootpNetworkRouter", "bootp-network", "10.0.5.0/24 router=10.0.6.1",
+                 "the router 10.0.6.1 lies outside of 10.0.5.0/24; name a router of that network"},
         BadValue{"Truth", "hold-port", "maybe", "'maybe' is neither on nor off; use on or off"},
         BadValue{"SizeUnit", "capture-buffer", "4G",
                  "'4G' is not a size from 64K to 1024M; use bytes, or a number with K or M behind it"},

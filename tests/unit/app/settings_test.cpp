@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <fstream>
 #include <string>
 #include <vector>
 
@@ -235,12 +236,57 @@ INSTANTIATE_TEST_SUITE_P(
               "tftp-max-transfers-per-client (flag --tftp-max-transfers-per-client): it is more than "
               "tftp-max-transfers, 5; lower it, or raise tftp-max-transfers"},
         Clash{"TransfersLoweredAlone", {{"tftp-max-transfers", "5", ""}}, "no error"},
+        Clash{"HostTwice",
+              {{"host", "40:6c:8f:37:95:27 10.0.1.50", ""}, {"host", "406c8f379527 10.0.1.51", ""}},
+              "host (flag --host): 40:6c:8f:37:95:27 has two addresses, 10.0.1.50 and 10.0.1.51; remove one "
+              "of the "
+              "entries"},
+        Clash{"AddressTwice",
+              {{"host", "40:6c:8f:37:95:27 10.0.1.50", ""}, {"host", "40:6c:8f:37:95:28 10.0.1.50", ""}},
+              "host (flag --host): 10.0.1.50 is given to two machines, 40:6c:8f:37:95:27 and "
+              "40:6c:8f:37:95:28; give "
+              "one of them another address"},
         Clash{"AllowedAndDenied",
               {{"allow-mac", "40:6c:8f:37:95:27", ""}, {"deny-mac", "406c8f379527", ""}},
               "deny-mac (flag --deny-mac): 40:6c:8f:37:95:27 is also in allow-mac (flag --allow-mac); remove "
               "it from "
               "one of the lists"}}),
     [](const auto& tested) { return tested.param.name; });
+
+TEST(Bootptab, JoinsTheHostsOfTheSettings) {
+    const tests::TemporaryFolder folder;
+    const std::string table = folder / "bootptab";
+    const auto read = [&](const std::string& text) {
+        std::ofstream(table) << text;
+        return read_settings({.flags = {{"host", "40:6c:8f:37:95:27 10.0.1.50", "flag --host"},
+                                        {"bootptab", table, "flag --bootptab"}},
+                              .environment = {},
+                              .config_file = {},
+                              .default_file = folder / "none"});
+    };
+    const auto settings = read("%%\nimac8 1 40:6c:8f:37:95:28 10.0.1.51\n");
+    ASSERT_TRUE(settings) << settings.error().text();
+    ASSERT_EQ(settings->hosts.size(), 2U);
+    EXPECT_EQ(settings->hosts[1].name, "imac8");
+    EXPECT_EQ(read("%%\nimac8 1 40:6c:8f:37:95:27 10.0.1.51\n").error().text(),
+              "bootptab (flag --bootptab): 40:6c:8f:37:95:27 has two addresses, 10.0.1.50 and 10.0.1.51; "
+              "remove one of the "
+              "entries");
+    EXPECT_EQ(
+        read("%%\nimac8\n").error().text(),
+        "bootptab (flag --bootptab): " + table +
+            " line 2: it has 1 words; write name, hardware type 1, MAC, address and, if any, boot file");
+    std::filesystem::remove(table);
+    EXPECT_EQ(
+        read_settings({.flags = {{"bootptab", table, "flag --bootptab"}},
+                       .environment = {},
+                       .config_file = {},
+                       .default_file = folder / "none"})
+            .error()
+            .text(),
+        "bootptab (flag --bootptab): " + table +
+            " cannot be read: No such file or directory; name a file that is there, or remove the setting");
+}
 
 }  // namespace
 }  // namespace pomona::app

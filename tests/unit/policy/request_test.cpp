@@ -67,7 +67,7 @@ INSTANTIATE_TEST_SUITE_P(
         GateCase{"OurSiaddrOnAnotherInterface",
                  [](BsdpMessage& m, FakeServer&) { m.header.siaddr = {10, 9, 9, 9}; }, std::nullopt},
         GateCase{"NoMessageType", [](BsdpMessage& m, FakeServer&) { m.dhcp_type = 0; },
-                 Silence::no_message_type},
+                 Silence::no_address_known},
         GateCase{"NoClass", [](BsdpMessage& m, FakeServer&) { m.vendor_class = ""; },
                  Silence::not_bsdp_class},
         GateCase{"PxeClass",
@@ -143,7 +143,7 @@ TEST(Gate, TakesMessagesFrom236OctetsOn) {
     std::vector<std::uint8_t> short_one(payload.begin(), payload.begin() + 235);
     EXPECT_EQ(ask(server, short_one).silence, Silence::short_message);
     short_one.resize(236);
-    EXPECT_EQ(ask(server, short_one).silence, Silence::plain_bootp);
+    EXPECT_EQ(ask(server, short_one).silence, Silence::no_address_known);
     payload[240] = 99;  // option 53 becomes an unknown option with a length of 255 that runs out
     payload[241] = 255;
     EXPECT_EQ(ask(server, payload).silence, Silence::malformed_options);
@@ -221,7 +221,7 @@ TEST(Gate, NamesTheFirstReasonOfSeveral) {
         {Silence::mac_not_allowed, [&] { server.access.allow_macs.clear(); }},
         {Silence::foreign_server_name, [&] { message.sname = ""; }},
         {Silence::foreign_server_address, [&] { message.header.siaddr = {}; }},
-        {Silence::no_message_type, [&] { message.dhcp_type = 4; }},
+        {Silence::not_ethernet, [&] { message.dhcp_type = 4; }},
         {Silence::not_bsdp_class, [&] { message.vendor_class = "AAPLBSDPC/i386/iMac12,1"; }},
         {Silence::no_vendor_options, [&] { message.with_vendor_options = true; }},
         {Silence::malformed_vendor_options, [&] { message.vendor_options = {10, 0, 5, 2, 4, 0}; }},

@@ -31,6 +31,7 @@ class HttpFilesOfTwoRoots : public testing::Test {
     [[nodiscard]] HttpReply ask(std::string_view path, HttpRequest request = {}) const {
         if (request.method.empty()) request.method = "GET";
         request.target.path = path;
+        request.local = base::Ipv4Address(10, 0, 1, 11);
         const HttpFiles files(std::make_shared<const Content>(
             std::vector<ContentRoot>{{"NetBootSP0", folder_ / "images"}}, folder_ / "plain"));
         return files(request);
@@ -64,7 +65,7 @@ TEST_F(HttpFilesOfTwoRoots, AreFoundByTheirPaths) {
     const HttpReply script = ask("/boot.ipxe");
     EXPECT_EQ(header(script, "Content-Type"), "text/plain");
     EXPECT_EQ(header(script, "Last-Modified"), "Sat, 29 Feb 2020 00:00:00 GMT");
-    EXPECT_EQ(header(script, "ETag"), "\"15f7b67336bf0000-7\"");
+    EXPECT_EQ(header(script, "ETag"), "\"15f7b67336bf0000-7-a00010b\"");
     EXPECT_EQ(ask("/empty").size(), 0U);
 }
 
@@ -124,6 +125,16 @@ TEST_F(HttpFilesOfTwoRoots, AreSparedWhereTheClientHasThem) {
     EXPECT_EQ(ask("/boot.ipxe", {.if_modified_since = "Fri, 28 Feb 2020 00:00:00 GMT"}).status, 200U);
     folder_.write("plain/boot.ipxe", "#!ipxe!");
     EXPECT_EQ(ask("/boot.ipxe", {.if_none_match = etag}).status, 200U);
+}
+
+TEST_F(HttpFilesOfTwoRoots, AProgramIsSentWithTheAddressThatWasAsked) {
+    folder_.write("plain/g.efi", "MZ '@@POMONA-SERVER@@'");
+    HttpReply reply = ask("/g.efi");
+    ASSERT_TRUE(reply.file);
+    std::string text(static_cast<std::size_t>(reply.size()), '\0');
+    const iovec whole{text.data(), text.size()};
+    EXPECT_EQ(reply.file->read({&whole, 1}, 0), static_cast<std::ptrdiff_t>(text.size()));
+    EXPECT_EQ(text, "MZ '10.0.1.11        '");
 }
 
 TEST(HttpContentType, FollowsTheEndOfTheName) {

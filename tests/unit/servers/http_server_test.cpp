@@ -164,7 +164,7 @@ TEST_F(HttpServerOverLoopback, PartsOfTextAndFileComeInTheirOrder) {
     const std::string path = folder_.write("file", "0123456789");
     start([&](const HttpRequest&) {
         HttpReply reply;
-        reply.file.emplace(HttpFile{*io::File::open_beneath(folder_.path(), "file"), {}});
+        reply.file = *io::File::open_beneath(folder_.path(), "file");
         reply.body = {HttpPart("<"), HttpPart(HttpFilePart{7, 3}), HttpPart("|"),
                       HttpPart(HttpFilePart{0, 2}), HttpPart(">")};
         return reply;
@@ -172,34 +172,11 @@ TEST_F(HttpServerOverLoopback, PartsOfTextAndFileComeInTheirOrder) {
     EXPECT_THAT(fetch("/"), EndsWith("\r\n\r\n<789|01>"));
 }
 
-TEST_F(HttpServerOverLoopback, AReaderStandsBeforeTheFile) {
-    std::string content;
-    for (int i = 0; i < 300'000; ++i) content += static_cast<char>('a' + i % 23);
-    folder_.write("file", content);
-    start([&](const HttpRequest&) {
-        HttpReply reply;
-        reply.file.emplace(HttpFile{*io::File::open_beneath(folder_.path(), "file"),
-                                    [](const io::File& file, std::uint64_t offset, base::MutableBytes to) {
-                                        const iovec whole{to.data(), to.size()};
-                                        const std::ptrdiff_t count = file.read({&whole, 1}, offset);
-                                        for (std::uint8_t& octet : to)
-                                            octet = static_cast<std::uint8_t>(octet - 'a' + 'A');
-                                        return count;
-                                    }});
-        reply.body.emplace_back(HttpFilePart{1000, 200'000});
-        return reply;
-    });
-    std::string expected = content.substr(1000, 200'000);
-    for (char& c : expected) c = static_cast<char>(c - 'a' + 'A');
-    const std::string answer = fetch("/");
-    EXPECT_EQ(answer.substr(answer.find("\r\n\r\n") + 4), expected);
-}
-
 TEST_F(HttpServerOverLoopback, AFileThatShrinksIsToldAndCut) {
     folder_.write("file", std::string(100, 'x'));
     start([&](const HttpRequest& request) {
         HttpReply reply;
-        reply.file.emplace(HttpFile{*io::File::open_beneath(folder_.path(), "file"), {}});
+        reply.file = *io::File::open_beneath(folder_.path(), "file");
         reply.body.emplace_back(HttpFilePart{0, 1'000'000});
         if (request.target.path == "/pieces") reply.body.emplace_back("end");
         return reply;
