@@ -238,7 +238,7 @@ class Packets(TftpCase):
             sock = self.sock()
             sock.sendto(b"\0\1" + name + b"\0octet\0blksize\x001024\0tsize\x000\0", (SERVER, 69))
             oack, origin = sock.recvfrom(2000)
-            self.assertEqual(oack, b"\0\6blksize\x001024\0tsize\x001500\0")
+            self.assertEqual(oack, b"\0\6tsize\x001500\0blksize\x001024\0")
             sock.sendto(b"\0\4\0\0", origin)
             self.assertEqual(sock.recv(2000), b"\0\3\0\1" + b"x" * 1024)
             # GRUB does not repeat its ACK; it waits for ours.
