@@ -145,6 +145,30 @@ std::vector<Finding> check_interfaces(const servers::InterfaceChoice& choice) {
     return findings;
 }
 
+std::vector<Finding> check_addresses(const Settings& settings, std::span<const io::Interface> served) {
+    const auto holds = [&](base::Ipv4Address one, base::Ipv4Address other) {
+        return std::ranges::any_of(served, [&](const io::Interface& interface) {
+            return std::ranges::any_of(interface.addresses, [&](const base::Ipv4Network& network) {
+                return network.contains(one) && network.contains(other);
+            });
+        });
+    };
+    std::vector<Finding> findings;
+    for (const model::AddressRange& range : settings.bootp_pool) {
+        if (holds(range.low, range.high)) continue;
+        findings.push_back({Severity::error, "bootp-pool",
+                            range.text() + " lies in no network of a served interface",
+                            "name addresses of one of those networks"});
+    }
+    for (const model::BootpHost& host : settings.hosts) {
+        if (holds(host.address, host.address)) continue;
+        findings.push_back({Severity::warning, "host " + host.mac.text(),
+                            host.address.text() + " lies in no network of a served interface",
+                            "that is right only if the machine asks through a relay"});
+    }
+    return findings;
+}
+
 std::vector<Finding> check_dhcp_port(std::span<const PortHolder> holders, const Settings& settings) {
     const std::string subject = "port 67";
     if (holders.empty()) {
@@ -267,8 +291,10 @@ std::vector<Finding> check_host(const Settings& settings, const ImageCheck& imag
     for (const auto& [name, source] : settings.sources) {
         findings.push_back({Severity::ok, "setting " + name, "from " + source, {}});
     }
-    append(findings,
-           check_interfaces(servers::choose_interfaces(io::list_interfaces(), settings.interfaces)));
+    const servers::InterfaceChoice choice =
+        servers::choose_interfaces(io::list_interfaces(), settings.interfaces);
+    append(findings, check_interfaces(choice));
+    append(findings, check_addresses(settings, choice.taken));
     append(findings, check_dhcp_port(udp_port_holders(dhcp_port), settings));
     append(findings, check_tftp_port(udp_port_holders(settings.tftp_port), settings));
     append(findings, check_http_port(tcp_port_holders(settings.http_port), settings));

@@ -4,6 +4,7 @@
 #include "app/port_holders.hpp"
 #include "app/privileges.hpp"
 #include "app/settings.hpp"
+#include "io/interfaces.hpp"
 #include "servers/interface_choice.hpp"
 
 #include <cstdint>
@@ -42,6 +43,10 @@ int run_check(const Settings& settings, bool json, std::ostream& output, const I
 /// --- The parts, each from what was found out about the host ---
 
 std::vector<Finding> check_interfaces(const servers::InterfaceChoice& choice);
+
+/// Addresses for loaders that lie in no network of the interfaces that are served: a pool is an error, a host
+/// a warning.
+std::vector<Finding> check_addresses(const Settings& settings, std::span<const io::Interface> served);
 
 /// `holders` of UDP port 67. Programs named pomona count as ours.
 std::vector<Finding> check_dhcp_port(std::span<const PortHolder> holders, const Settings& settings);

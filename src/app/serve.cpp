@@ -1,5 +1,6 @@
 #include "app/serve.hpp"
 
+#include "app/check.hpp"
 #include "app/port_holders.hpp"
 #include "app/privileges.hpp"
 #include "app/published_images.hpp"
@@ -92,8 +93,12 @@ servers::BootServer::Options boot_options(const Settings& settings) {
                       .answer_discover = settings.bootp_answer_discover,
                       .lifetime = std::chrono::seconds(settings.bootp_lifetime),
                       .hosts = settings.hosts,
-                      .networks = settings.bootp_networks},
+                      .networks = settings.bootp_networks,
+                      .borrow = settings.bootp_borrow},
             .probe_wait = std::chrono::milliseconds(settings.bootp_probe_wait),
+            .loan_time = std::chrono::seconds(settings.bootp_borrow_time),
+            .pool = settings.bootp ? settings.bootp_pool : std::vector<model::AddressRange>(),
+            .pool_file = settings.state_dir + "/leases.db",
             .max_machines = settings.max_machines,
             .access = {.allow_macs = settings.allow_macs,
                        .deny_macs = settings.deny_macs,
@@ -269,6 +274,7 @@ class Daemon {
     /// Opens and closes capture ports as the host's interfaces are now. On the boot thread, or before it
     /// runs.
     std::size_t refresh_interfaces(bool starting);
+    void check_pool(const std::vector<io::Interface>& taken) const;
     void watch_interfaces();
     void check_interfaces_later();
     void wait_for_signal();
@@ -394,6 +400,17 @@ void Daemon::become_user(const Settings& settings) {
     }
 }
 
+/// Elsewhere the pool's addresses would be wrong ones.
+void Daemon::check_pool(const std::vector<io::Interface>& taken) const {
+    for (const Finding& finding : check_addresses(settings_, taken)) {
+        if (finding.severity == Finding::Severity::error) {
+            refuse(finding.what, settings_.place_of(finding.subject), finding.remedy);
+        }
+        log_event(Level::warn, "host-elsewhere",
+                  {{"subject", finding.subject}, {"what", finding.what}, {"remedy", finding.remedy}});
+    }
+}
+
 std::size_t Daemon::refresh_interfaces(bool starting) {
     const std::vector<io::Interface> all = io::list_interfaces();
     auto [taken, refused] = servers::choose_interfaces(all, settings_.interfaces);
@@ -408,6 +425,7 @@ std::size_t Daemon::refresh_interfaces(bool starting) {
             {{"interface", interface.name}, {"reason", interface.reason}, {"remedy", interface.remedy}});
     }
     refused_ = std::move(refused);
+    if (starting) check_pool(taken);
     return boot_server_->serve(taken, all);
 }
 

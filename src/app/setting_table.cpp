@@ -251,6 +251,10 @@ Result<policy::BootpNetwork> bootp_network(const std::string& text) {
     return result;
 }
 
+Result<model::AddressRange> address_range(const std::string& text) {
+    return model::parse_address_range(text);
+}
+
 Result<model::BootpHost> host(const std::string& text) {
     return model::parse_bootp_host(text);
 }
@@ -472,6 +476,33 @@ constexpr std::array table{
          .example = "10.0.5.0/24 router=10.0.5.1 dns=10.0.5.2 domain=example.org",
          .repeatable = true},
         "", "the mask of the interface, and no router"),
+    make<&S::bootp_borrow, &on_or_off>(
+        loaders,
+        {.name = "bootp-borrow",
+         .value_name = "on|off",
+         .help =
+             "ask the site's DHCP server on behalf of machines that speak nothing but BOOTP, as a relay does",
+         .example = "on",
+         .completes = Completes::choices,
+         .choices = switch_choices,
+         .on_or_off = true},
+        "off"),
+    make<&S::bootp_borrow_time, &ranged<std::uint32_t, 1, 86'400>>(
+        loaders,
+        {.name = "bootp-borrow-time",
+         .value_name = "SECONDS",
+         .help = "give a borrowed address back that long after its machine asked last",
+         .example = "120"},
+        "600"),
+    make<&S::bootp_pool, &address_range>(
+        loaders,
+        {.name = "bootp-pool",
+         .value_name = "LOW-HIGH",
+         .help =
+             "give addresses of this range, which no DHCP server has, to machines that nothing is known of",
+         .example = "10.0.1.200-10.0.1.220",
+         .repeatable = true},
+        "", "none"),
     make<&S::hosts, &host>(
         loaders,
         {.name = "host",

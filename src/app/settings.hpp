@@ -7,6 +7,7 @@
 #include <pomona/base/addresses.hpp>
 #include <pomona/base/error.hpp>
 #include <pomona/model/bootp_host.hpp>
+#include <pomona/model/bootp_pool.hpp>
 #include <pomona/policy/situation.hpp>
 
 #include <cstddef>
@@ -70,6 +71,9 @@ struct Settings {
     std::uint32_t bootp_lifetime = 1800;   ///< seconds
     std::uint32_t bootp_probe_wait = 100;  ///< milliseconds; 0: nobody is asked
     std::vector<policy::BootpNetwork> bootp_networks;
+    bool bootp_borrow = false;
+    std::uint32_t bootp_borrow_time = 600;  ///< seconds
+    std::vector<model::AddressRange> bootp_pool;
     std::vector<model::BootpHost> hosts;
     std::string bootptab;  ///< empty: none
 
