@@ -107,16 +107,15 @@ std::string_view http_content_type(std::string_view path) {
 
 HttpHandler first_of(std::vector<HttpRoute> routes) {
     return [routes = std::move(routes)](const HttpRequest& request) {
-        std::optional<HttpReply> answer;
+        HttpReply reply;
+        reply.status = not_found;
+        reply.name = request.target.path;
+        reply.detail = "no route serves this path";
         for (const HttpRoute& route : routes) {
-            answer = route(request);
-            if (answer) break;
-        }
-        HttpReply reply = answer ? *std::move(answer) : HttpReply();
-        if (!answer) {
-            reply.status = not_found;
-            reply.name = request.target.path;
-            reply.detail = "no route serves this path";
+            if (auto answer = route(request)) {
+                reply = *std::move(answer);
+                break;
+            }
         }
         if (reply.status >= bad_request) {
             reply.body.clear();

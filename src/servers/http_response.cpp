@@ -17,7 +17,7 @@ constexpr std::size_t block = 65536;
 
 std::uint64_t length_of(const HttpPart& part) {
     if (const auto* const text = std::get_if<std::string>(&part)) return text->size();
-    return std::get<HttpFilePart>(part).length;
+    return std::get_if<HttpFilePart>(&part)->length;
 }
 
 /// A body of several parts.
@@ -42,7 +42,7 @@ struct PiecemealBody {
             std::memcpy(to.data(), text->data() + inside, to.size());
             return static_cast<ssize_t>(to.size());
         }
-        const std::uint64_t offset = std::get<HttpFilePart>(parts[part]).offset + inside;
+        const std::uint64_t offset = std::get_if<HttpFilePart>(&parts[part])->offset + inside;
         const iovec whole{to.data(), to.size()};
         const std::ptrdiff_t count = file.read({&whole, 1}, offset);
         if (count > 0) return count;
@@ -87,8 +87,7 @@ MHD_Response* body_of(HttpReply& reply, HttpFileState& state) {
         for (const HttpPart& part : reply.body) all += std::get<std::string>(part);
         return from_text(all);
     }
-    auto body = std::unique_ptr<PiecemealBody>(
-        new PiecemealBody{*std::move(reply.file), std::move(reply.body), state});
+    auto body = std::make_unique<PiecemealBody>(*std::move(reply.file), std::move(reply.body), state);
     MHD_Response* const response = MHD_create_response_from_callback(
         size, static_cast<std::size_t>(std::min<std::uint64_t>(size, block)), read_piece, body.get(),
         free_body);
