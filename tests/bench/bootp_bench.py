@@ -101,7 +101,7 @@ def combine(rounds):
 def wait_text(figures):
     if figures["lost"]:
         return f"none in {figures['seconds']:.1f} s" if figures["answers"] == 0 else f"{figures['answers']} of {QUEUE}"
-    return f"{figures['answer_median_us'] / 1000:,.1f} ({figures['answer_max_us'] / 1000:,.1f})"
+    return f"{figures['answer_median_us'] / 1000:,.2f} ({figures['answer_max_us'] / 1000:,.2f})"
 
 
 FORMS = (("GRUB 2.02: BOOTP, no cookie", "grub-2.02"), ("GRUB 2.06: DISCOVER", "grub-2.06"))
@@ -162,7 +162,7 @@ def section(crowd, results, waits, waited):
     lines = ["## An address for a loader (BOOTP)", "",
              "*hosts*: the administrator gave each of the machines its address. *learned*: Pomona gives the address that "
              "the Mac chose its image with. Of dhcpd and dnsmasq each machine has its lease from before: a new one "
-             "costs them a write to the disk. The requests have the magic cookie, since Kea and dnsmasq do not answer without it.", ""]
+             "costs them a write to the disk. The requests have the magic cookie, since Kea does not answer without it.", ""]
     lines += table(["", *names], [[text, *(form.format(results[name][key]) for name in names)]
                                   for text, key, form in ROWS])
     idle = min(numbers["idle"] for numbers in results.values())
@@ -175,7 +175,8 @@ def section(crowd, results, waits, waited):
     lines += table(["", *(server.name for server in waits)],
                    [[text, *map(wait_text, row)] for text, row in waited])
     lines += ["", "Versions:", ""]
-    lines += [f"- {text}" for text in dict.fromkeys(server.version() for server in crowd)]
+    lines += [f"- {text}" for text in dict.fromkeys(
+        f"floor: {server.version()}" if isinstance(server, Floor) else server.version() for server in crowd)]
     lines.append("")
     return "\n".join(lines)
 
@@ -188,7 +189,6 @@ def targets_of(results, waited):
         ratio = results[f"pomona, {kind}"]["per_s"] / best
         targets.append(Target(f"BOOTP, 64 outstanding, {kind}: at least 3 times the best peer", f"{ratio:.2f}", ratio >= 3))
     for text, row in waited:
-        told = wait_text(row[0])
-        targets.append(Target(f"{text}: answered to its first packet", told,
-                              row[0]["answers"] == QUEUE and row[0]["packets"] == QUEUE))
+        at_once = min(row[0]["answers"], 2 * QUEUE - row[0]["packets"])
+        targets.append(Target(f"{text}: answered at the first packet", f"{at_once} of {QUEUE}", at_once == QUEUE))
     return targets
