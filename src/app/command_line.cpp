@@ -188,9 +188,74 @@ Result<Command> check(const Given& given) {
     return CheckCommand{std::move(*settings), given.has("json")};
 }
 
+std::optional<std::uint16_t> parse_index(std::string_view text) {
+    return parse_port(text);
+}
+
+std::optional<std::string> text_of(const Given& given, std::string_view flag) {
+    const std::string* text = given.value(flag);
+    return text == nullptr ? std::nullopt : std::optional(*text);
+}
+
+std::vector<std::string> all_values(const Given& given, std::string_view name) {
+    std::vector<std::string> values;
+    for (const GivenFlag& flag : given.own) {
+        if (flag.name == name) values.push_back(flag.value);
+    }
+    return values;
+}
+
+Result<ImageMakeOptions> image_make(const Given& given) {
+    ImageMakeOptions options;
+    options.name = given.words[1];
+    options.x64 = text_of(given, "x64");
+    options.ia32 = text_of(given, "ia32");
+    if (!options.x64 && !options.ia32) {
+        return fail("no program was given", "image make",
+                    "name it with --x64, and the one for 32-bit EFI with --ia32");
+    }
+    const auto index = parsed(given, "index", &parse_index, "no index", "use a number from 1 to 65535");
+    if (!index) return std::unexpected(index.error());
+    options.index = *index;
+    if (given.has("install") && given.has("no-install")) {
+        return fail("it contradicts --install", flag_place("no-install"), "leave one of them out");
+    }
+    options.is_install = !given.has("no-install");
+    options.is_default = given.has("default");
+    options.separate = given.has("separate");
+    if (options.separate && !(options.x64 && options.ia32)) {
+        return fail("there is only one program", flag_place("separate"), "give both --x64 and --ia32");
+    }
+    options.models = all_values(given, "model");
+    for (const std::string& model : options.models) {
+        if (parse_model(model)) continue;
+        return fail(in_quotes(model) + " is no model of a Mac", flag_place("model"),
+                    std::string(model_remedy));
+    }
+    options.title = text_of(given, "title");
+    options.script = text_of(given, "script");
+    options.additions = all_values(given, "add");
+    options.replace = given.has("replace");
+    options.output = text_of(given, "output");
+    return options;
+}
+
 Result<Command> image(const Given& given) {
     ImageOptions options;
-    options.action = given.words[0] == "check" ? ImageOptions::Action::check : ImageOptions::Action::list;
+    const std::string& action = given.words[0];
+    if (action == "check") options.action = ImageOptions::Action::check;
+    if (action == "show") options.action = ImageOptions::Action::show;
+    if (action == "make") {
+        options.action = ImageOptions::Action::make;
+        Result<ImageMakeOptions> make = image_make(given);
+        if (!make) return std::unexpected(make.error());
+        options.make = std::move(*make);
+    } else {
+        for (const GivenFlag& flag : given.own) {
+            if (flag.name == "json") continue;
+            return fail("it belongs to image make", flag_place(flag.name), "leave it out");
+        }
+    }
     if (given.words.size() > 1) options.folder = given.words[1];
     options.json = given.has("json");
     Result<Settings> settings = read_settings(given.sources);

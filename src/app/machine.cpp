@@ -1,6 +1,8 @@
 #include "app/machine.hpp"
 
 #include "app/control_client.hpp"
+#include "app/machine_advice.hpp"
+#include "io/interfaces.hpp"
 #include "store/client_registry.hpp"
 #include "store/folder_lock.hpp"
 #include "store/sqlite_store.hpp"
@@ -144,6 +146,20 @@ void print_table(const json& machines, std::ostream& out) {
     }
 }
 
+void print_advice(const json& advice, std::ostream& out) {
+    out << "\nTo start it from here (" << text_at(advice, "proof") << "):\n";
+    if (const std::string picker = text_at(advice, "picker", ""); !picker.empty())
+        out << "  the picker shows \"" << picker << "\"\n";
+    for (const json& key : advice.at("keys"))
+        out << "  hold " << text_at(key, "key") << ": " << text_at(key, "meaning") << '\n';
+    for (const json& hint : advice.at("hints"))
+        out << "  note: " << printable(hint.get<std::string>()) << '\n';
+    if (!advice.at("commands").empty()) out << "In OS X on that Mac:\n";
+    for (const json& command : advice.at("commands")) {
+        out << "  " << text_at(command, "command") << '\n' << "      " << text_at(command, "meaning") << '\n';
+    }
+}
+
 void print_details(const json& machines, std::ostream& out) {
     const char* between = "";
     for (const json& machine : machines) {
@@ -160,6 +176,16 @@ void print_details(const json& machines, std::ostream& out) {
             << "first seen     " << time_at(machine, "first_seen") << " UTC\n"
             << "last seen      " << time_at(machine, "last_seen") << " UTC\n"
             << "last selected  " << time_at(machine, "last_selected") << " UTC\n";
+        if (const auto advice = machine.find("advice"); advice != machine.end()) print_advice(*advice, out);
+    }
+}
+
+/// Our address goes into the commands, by the one that the Mac had last.
+void advise(json& result, const MachinePlaces& places) {
+    for (json& machine : result["machines"]) {
+        const auto mac = base::Ipv4Address::parse(text_at(machine, "address"));
+        const auto server = places.server_address(mac.value_or(base::Ipv4Address()));
+        add_advice(machine, server ? server->text() : std::string());
     }
 }
 
@@ -193,6 +219,18 @@ void print(const MachineOptions& options, const json& result, std::ostream& out)
 
 }  // namespace
 
+std::optional<base::Ipv4Address> server_address_for(base::Ipv4Address mac) {
+    std::optional<base::Ipv4Address> first;
+    for (const io::Interface& interface : io::list_interfaces()) {
+        if (interface.loopback || !interface.up) continue;
+        for (const base::Ipv4Network& network : interface.addresses) {
+            if (!mac.is_zero() && network.contains(mac)) return network.address();
+            if (!first && interface.ethernet) first = network.address();
+        }
+    }
+    return first;
+}
+
 int run_machine(const MachineOptions& options, const MachinePlaces& places, std::ostream& out,
                 std::ostream& err) {
     const json request = request_of(options);
@@ -209,6 +247,7 @@ int run_machine(const MachineOptions& options, const MachinePlaces& places, std:
         err << "pomona machine: " << printable(result.error().text()) << '\n';
         return 1;
     }
+    if (options.action == Action::show) advise(*result, places);
     if (options.json) {
         out << result->dump(2, ' ', false, json::error_handler_t::replace) << '\n';
     } else {

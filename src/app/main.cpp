@@ -3,6 +3,7 @@
 #include "app/check.hpp"
 #include "app/command_line.hpp"
 #include "app/image.hpp"
+#include "app/image_make.hpp"
 #include "app/machine.hpp"
 #include "app/probe.hpp"
 #include "app/published_images.hpp"
@@ -48,9 +49,17 @@ struct Run {
     int operator()(const ImageCommand& command) const {
         const auto images = image_folder_settings(command.settings);
         const ImageOptions& options = command.options;
-        return options.action == ImageOptions::Action::list
-                   ? list_images(images, options.json, std::cout)
-                   : check_images(images, options.folder, options.json, std::cout);
+        switch (options.action) {
+            case ImageOptions::Action::check:
+                return check_images(images, options.folder, options.json, std::cout);
+            case ImageOptions::Action::show:
+                return show_image(images, options.folder.value(), options.json, std::cout, std::cerr);
+            case ImageOptions::Action::make:
+                return run_image_make(options.make, images, options.json, std::cout, std::cerr);
+            case ImageOptions::Action::list:
+                break;
+        }
+        return list_images(images, options.json, std::cout);
     }
     int operator()(const MachineCommand& command) const {
         return run_machine(command.options, machine_places(command.settings), std::cout, std::cerr);

@@ -9,6 +9,10 @@ store::ImageFolderSettings image_folder_settings(const Settings& settings) {
     for (const ImageRoot& root : settings.image_roots) images.roots.push_back({root.name, root.path});
     images.pinned_order = settings.image_order;
     images.honour_disabled_list = settings.honour_disabled_models;
+    for (const std::string& model : settings.ia32_models)
+        images.models.override_firmware(model, model::Firmware::ia32);
+    for (const std::string& model : settings.x64_models)
+        images.models.override_firmware(model, model::Firmware::x64);
     if (settings.tftp == TftpMode::external) images.external_tftp_root = settings.tftp_root;
     return images;
 }

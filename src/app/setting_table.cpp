@@ -139,6 +139,16 @@ Result<std::string> folder_name(const std::string& text) {
     return text;
 }
 
+Result<std::string> model_pattern(const std::string& text) {
+    const bool begins = !text.empty() && (text[0] < '0' || text[0] > '9');
+    const bool fits = begins && text.size() <= 64 &&
+                      std::ranges::all_of(text, [](char c) { return c > 0x20 && c < 0x7f && c != '/'; });
+    if (!fits) {
+        return fail(in_quotes(text) + " is no model of a Mac", {}, "write it like iMac12,1 or MacBook*");
+    }
+    return text;
+}
+
 Result<std::string> user_name(const std::string& text) {
     if (text.size() > 32 || has_control_character(text) || text.find_first_of(": /") != std::string::npos) {
         return fail(in_quotes(text) + " is no name of a user", {}, "name a user of /etc/passwd");
@@ -368,6 +378,22 @@ constexpr std::array table{
          .example = "old.nbi",
          .repeatable = true},
         "", "no image"),
+    make<&S::ia32_models, &model_pattern>(
+        images,
+        {.name = "ia32-model",
+         .value_name = "MODEL",
+         .help = "this model has 32-bit EFI, whatever the table of models says; '*' stands for any text",
+         .example = "MacBook3,1",
+         .repeatable = true},
+        "", "by the table of models"),
+    make<&S::x64_models, &model_pattern>(
+        images,
+        {.name = "x64-model",
+         .value_name = "MODEL",
+         .help = "this model has 64-bit EFI, whatever the table of models says; '*' stands for any text",
+         .example = "MacBookAir1,*",
+         .repeatable = true},
+        "", "by the table of models"),
 
     make<&S::server_name, &server_name>(answers,
                                         {.name = "server-name",

@@ -30,10 +30,19 @@ std::string place_of(std::string_view setting, std::string_view source) {
     return std::string(setting) + " (" + std::string(source) + ")";
 }
 
-std::vector<std::string> parts_of(std::string_view text) {
+/// The comma inside "iMac12,1" parts nothing: a model begins with a letter.
+std::vector<std::string> parts_of(std::string_view text, bool models) {
+    const auto is_inner_comma = [&](std::size_t at) {
+        return models && text[at] == ',' && at + 1 < text.size() &&
+               std::string_view("0123456789*").find(text[at + 1]) != std::string_view::npos;
+    };
     std::vector<std::string> parts;
     while (!text.empty()) {
-        const std::size_t end = std::min(text.find_first_of(", \t\n"), text.size());
+        std::size_t end = text.find_first_of(", \t\n");
+        while (end != std::string_view::npos && is_inner_comma(end)) {
+            end = text.find_first_of(", \t\n", end + 1);
+        }
+        end = std::min(end, text.size());
         if (end > 0) parts.emplace_back(text.substr(0, end));
         text.remove_prefix(std::min(end + 1, text.size()));
     }
@@ -75,7 +84,7 @@ Result<Environment> read_environment(const std::vector<std::string>& variables) 
         }
         // An empty value empties the list, as an empty line in a file does.
         environment.given.push_back({std::string(setting->name()), "", source});
-        for (std::string& part : parts_of(value)) {
+        for (std::string& part : parts_of(value, setting->flag.value_name == "MODEL")) {
             environment.given.push_back({std::string(setting->name()), std::move(part), source});
         }
     }
@@ -224,6 +233,12 @@ Result<void> cross_check(const Settings& settings) {
                 return fail(in_quotes(one.path) + " is given twice", place("image-root"),
                             "remove one of them");
             }
+        }
+    }
+    for (const std::string& model : settings.ia32_models) {
+        if (std::ranges::find(settings.x64_models, model) != settings.x64_models.end()) {
+            return fail(in_quotes(model) + " is also an x64-model (" + settings.source_of("x64-model") + ")",
+                        place("ia32-model"), "remove it from one of the two");
         }
     }
     if (settings.tftp == TftpMode::external && settings.tftp_root.empty()) {

@@ -52,6 +52,8 @@ struct Settings {
     std::vector<ImageRoot> image_roots{{"NetBootSP0", "/srv/netboot/NetBootSP0"}};
     std::vector<std::string> image_order;
     std::vector<std::string> honour_disabled_models;
+    std::vector<std::string> ia32_models;  ///< models or patterns with '*'; whatever the table says
+    std::vector<std::string> x64_models;
 
     std::string state_dir = "/var/lib/pomona";
     std::string control_socket = "/run/pomona/control";

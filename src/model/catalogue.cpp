@@ -85,24 +85,46 @@ void warn_of_equal_indexes(std::span<const NetBootImage> images, std::vector<Ima
     }
 }
 
+/// For everybody who can start its file: no list narrows it.
+bool is_generic_default(const NetBootImage& image) {
+    return image.is_default && image.enabled_models.empty() && image.enabled_macs.empty() &&
+           !image.filter_only;
+}
+
+/// One of the architecture can start both.
+bool share_an_audience(const NetBootImage& a, const NetBootImage& b, std::string_view architecture) {
+    return std::ranges::any_of(std::array{EfiWidth::ia32, EfiWidth::x64}, [&](EfiWidth firmware) {
+        return std::ranges::all_of(std::array{&a, &b}, [&](const NetBootImage* image) {
+            return std::ranges::any_of(image->boot_files, [&](const BootFile& file) {
+                return file.architecture == architecture &&
+                       (file.width == firmware || file.width == EfiWidth::universal ||
+                        file.width == EfiWidth::other);
+            });
+        });
+    });
+}
+
 void warn_of_defaults(std::span<const NetBootImage> images, std::vector<ImageProblem>& problems) {
     for (const std::string_view architecture : {"i386", "ppc"}) {
         const NetBootImage* any = nullptr;
         const NetBootImage* first_default = nullptr;
-        const NetBootImage* first_generic = nullptr;
+        std::vector<const NetBootImage*> generic;
         for (const NetBootImage& image : images) {
             if (image.boot_file_for(architecture) == nullptr) continue;
             if (any == nullptr) any = &image;
             if (!image.is_default) continue;
             if (first_default == nullptr) first_default = &image;
-            if (!image.enabled_models.empty() || !image.enabled_macs.empty() || image.filter_only) continue;
-            if (first_generic == nullptr) {
-                first_generic = &image;
+            if (!is_generic_default(image)) continue;
+            const auto winner = std::ranges::find_if(generic, [&](const NetBootImage* earlier) {
+                return share_an_audience(*earlier, image, architecture);
+            });
+            if (winner == generic.end()) {
+                generic.push_back(&image);
                 continue;
             }
             problems.push_back(problem(ImageProblem::Severity::warning, image, "IsDefault",
                                        "two images are the default for every " + std::string(architecture) +
-                                           " Mac; " + place_of(*first_generic) + " stands first and wins",
+                                           " Mac; " + place_of(**winner) + " stands first and wins",
                                        "write <false/> in one of them"));
         }
         if (any != nullptr && first_default == nullptr) {
@@ -112,6 +134,32 @@ void warn_of_defaults(std::span<const NetBootImage> images, std::vector<ImagePro
                                            "\", takes that place",
                                        "write IsDefault <true/> in the image that shall be it"));
         }
+    }
+}
+
+/// A list that names a model which then does not see the image was written in vain.
+void warn_of_widths(const Catalogue& catalogue, std::vector<ImageProblem>& problems) {
+    for (const NetBootImage& image : catalogue.images()) {
+        std::vector<std::string_view> hidden;
+        for (const std::string& model : image.enabled_models) {
+            const ClientTraits client{.mac = {}, .architecture = "i386", .model = model};
+            const bool may_load = image.boot_file_for("i386") != nullptr &&
+                                  catalogue.models().firmware_of(model) != Firmware::none;
+            if (may_load && catalogue.boot_file_for(image, client) == nullptr) hidden.push_back(model);
+        }
+        if (hidden.empty()) continue;
+        const bool x64 = image.boot_file_for("i386")->width == EfiWidth::x64;
+        const bool several = hidden.size() > 1;
+        std::string what = "the boot file is for " + std::string(x64 ? "64" : "32") + "-bit EFI, and ";
+        what += hidden.front();
+        if (several) what += " and " + std::to_string(hidden.size() - 1) + " more";
+        what += several ? " count as " : " counts as ";
+        what += x64 ? "32" : "64";
+        what += std::string("-bit, so the image stays hidden from ") + (several ? "them" : "it");
+        problems.push_back(problem(
+            ImageProblem::Severity::warning, image, "EnabledSystemIdentifiers", std::move(what),
+            "give the image a program for both widths, or correct the model" +
+                std::string(several ? "s" : "") + " with the setting " + (x64 ? "x64-model" : "ia32-model")));
     }
 }
 
@@ -128,9 +176,10 @@ std::string ImageProblem::text() const {
 }
 
 Catalogue Catalogue::build(std::vector<NetBootImage> images, std::vector<ImageProblem>& problems,
-                           std::span<const std::string> pinned_order) {
+                           std::span<const std::string> pinned_order, KnownModels models) {
     order_images(images, pinned_order, problems);
     Catalogue catalogue;
+    catalogue.models_ = std::move(models);
     for (NetBootImage& image : images) {
         const auto known = catalogue.by_id_.find(image.id);
         if (known != catalogue.by_id_.end()) {
@@ -146,6 +195,7 @@ Catalogue Catalogue::build(std::vector<NetBootImage> images, std::vector<ImagePr
     }
     warn_of_equal_indexes(catalogue.images_, problems);
     warn_of_defaults(catalogue.images_, problems);
+    warn_of_widths(catalogue, problems);
     return catalogue;
 }
 
@@ -154,8 +204,15 @@ const NetBootImage* Catalogue::find(base::BootImageId id) const {
     return found == by_id_.end() ? nullptr : &images_[found->second];
 }
 
-bool Catalogue::matches(const NetBootImage& image, const ClientTraits& client) {
-    if (image.boot_file_for(client.architecture) == nullptr) return false;
+const BootFile* Catalogue::boot_file_for(const NetBootImage& image, const ClientTraits& client) const {
+    const auto found = std::ranges::find_if(image.boot_files, [&](const BootFile& file) {
+        return file.architecture == client.architecture && models_.may_start(client.model, file.width);
+    });
+    return found == image.boot_files.end() ? nullptr : &*found;
+}
+
+bool Catalogue::matches(const NetBootImage& image, const ClientTraits& client) const {
+    if (boot_file_for(image, client) == nullptr) return false;
     if (!image.enabled_models.empty() && !std::ranges::binary_search(image.enabled_models, client.model)) {
         return false;
     }

@@ -192,6 +192,31 @@ class ImageReader {
         } else {
             for (const std::string& architecture : architectures(*name)) add_boot_file(architecture, *name);
         }
+        read_ia32_boot_file();
+    }
+
+    /// Our own key: 32-bit firmware loads a file of its own, beside the x64 one.
+    void read_ia32_boot_file() {
+        constexpr const char* key = "PomonaBootFileIA32";
+        const auto name = keys_.string(key);
+        if (!name || name->empty()) return;
+        if (!is_path_below(*name)) {
+            return keys_.refuse(
+                key, shown(*name) + " is no plain name of a file",
+                "write a name such as booter-ia32, without .., backslash or a slash in front");
+        }
+        const BootFile* const main = image_.boot_file_for("i386");
+        if (main == nullptr) return;
+        if (main->width != EfiWidth::x64) {
+            return keys_.refuse(key, "the BootFile beside it runs on 32-bit EFI itself",
+                                "give a BootFile for 64-bit EFI only, or remove this key");
+        }
+        const std::size_t before = image_.boot_files.size();
+        add_boot_file("i386", *name, key);
+        if (image_.boot_files.size() > before && image_.boot_files.back().width != EfiWidth::ia32) {
+            keys_.refuse(key, shown(*name) + " is no program for 32-bit EFI alone",
+                         "name a plain ia32 program, or remove this key");
+        }
     }
 
     std::vector<std::string> architectures(const std::string& boot_file) {
@@ -243,7 +268,8 @@ class ImageReader {
 
     bool is_file(const std::string& path) const { return facts_.file(path).kind == FileFacts::Kind::regular; }
 
-    void add_boot_file(const std::string& architecture, const std::string& name) {
+    void add_boot_file(const std::string& architecture, const std::string& name,
+                       std::string_view key = "BootFile") {
         std::string path = architecture + "/" + name;
         FileFacts file = facts_.file(path);
         if (architecture == "ppc" && file.kind == FileFacts::Kind::missing) {
@@ -253,13 +279,13 @@ class ImageReader {
             }
         }
         const auto refuse = [&](std::string what, std::string remedy) {
-            keys_.refuse_file(folder_.path() + "/" + path, "BootFile", std::move(what), std::move(remedy));
+            keys_.refuse_file(folder_.path() + "/" + path, key, std::move(what), std::move(remedy));
         };
         if (file.kind == FileFacts::Kind::missing) {
             const bool on_top = is_file(name);
             return refuse("the boot file for " + architecture + " is missing",
                           on_top ? "move " + shown(name) + " into the folder " + architecture
-                                 : "put it there, or correct BootFile or Architectures");
+                                 : "put it there, or correct " + std::string(key) + " or Architectures");
         }
         if (!check_file(file, refuse)) return;
         if (file.size == 0) return refuse("the boot file is empty", "copy it again");
@@ -384,7 +410,7 @@ class ImageReader {
                            "list each model");
             }
         }
-        if (std::ranges::none_of(models, is_known_netboot_model)) {
+        if (std::ranges::none_of(models, [&](const std::string& m) { return facts_.models.netboots(m); })) {
             keys_.warn("EnabledSystemIdentifiers",
                        "none of the " + std::to_string(models.size()) + " models is one that can NetBoot",
                        "write model identifiers such as iMac12,1, or leave the list empty for all");

@@ -197,7 +197,10 @@ Decision decide(const BootpRequest& request, const Situation& situation) {
     if (image != nullptr) {
         answer.selected_image = image->id;
         answer.header.siaddr = image->load_balance_server.value_or(*server);
-        const model::BootFile* boot_file = image->boot_file_for(situation.client->architecture);
+        const model::ClientTraits traits{.mac = situation.client->key.mac,
+                                         .architecture = situation.client->architecture,
+                                         .model = situation.client->key.model};
+        const model::BootFile* boot_file = situation.catalogue.boot_file_for(*image, traits);
         if (boot_file != nullptr) answer.file = model::tftp_path(*image, *boot_file);
     }
     if (found->host != nullptr && !found->host->file.empty()) answer.file = found->host->file;

@@ -22,7 +22,7 @@ Quiet quiet(Silence reason) {
 const model::NetBootImage* remembered_image(const BsdpClient& client, const Situation& situation) {
     if (!situation.client) return nullptr;
     const model::NetBootImage* image = situation.catalogue.find(situation.client->image);
-    if (image == nullptr || !model::Catalogue::matches(*image, client.traits()) ||
+    if (image == nullptr || !situation.catalogue.matches(*image, client.traits()) ||
         !model::Catalogue::passes(*image, client.filter)) {
         return nullptr;
     }
@@ -92,7 +92,8 @@ Decision decide(const BsdpList& request, const Situation& situation) {
     if (client.version != codec::bsdp_version_1_0) {
         answer.images.emplace();
         for (const model::NetBootImage& image : situation.catalogue.images()) {
-            if (model::Catalogue::matches(image, traits) && model::Catalogue::passes(image, client.filter)) {
+            if (situation.catalogue.matches(image, traits) &&
+                model::Catalogue::passes(image, client.filter)) {
                 answer.images->push_back({image.id, image.name});
             }
         }
@@ -123,12 +124,12 @@ Decision decide(const BsdpSelect& request, const Situation& situation) {
     if (request.image) {
         image = situation.catalogue.find(*request.image);
         if (image == nullptr) return failed("unknown-image");
-        if (!model::Catalogue::matches(*image, traits)) return failed("image-not-for-this-mac");
+        if (!situation.catalogue.matches(*image, traits)) return failed("image-not-for-this-mac");
     } else {
         image = situation.catalogue.default_for(traits, std::nullopt);
         if (image == nullptr) return failed("no-default-image");
     }
-    const model::BootFile* boot_file = image->boot_file_for(client.architecture);
+    const model::BootFile* boot_file = situation.catalogue.boot_file_for(*image, traits);
     if (boot_file == nullptr) return failed("image-not-for-this-mac");
 
     Answer answer = inform_answer(AnswerKind::select, client, request.reply_port, *server);
@@ -148,7 +149,8 @@ Decision decide(const BsdpDiscover& request, const Situation& situation) {
     if (!situation.rules.answer_discover) return quiet(Silence::discover_answers_off);
     if (!situation.client) return quiet(Silence::no_choice_remembered);
     const model::NetBootImage* image = remembered_image(client, situation);
-    const model::BootFile* boot_file = image == nullptr ? nullptr : image->boot_file_for(client.architecture);
+    const model::BootFile* boot_file =
+        image == nullptr ? nullptr : situation.catalogue.boot_file_for(*image, client.traits());
     if (boot_file == nullptr) return quiet(Silence::remembered_image_gone);
     const auto server = situation.identity.identifier_for(client.asked, situation.client->address);
     if (!server) return quiet(Silence::not_configured);

@@ -1,5 +1,7 @@
 #include "servers/machine_verbs.hpp"
 
+#include <pomona/model/boot_paths.hpp>
+
 #include <nlohmann/json.hpp>
 
 #include <array>
@@ -9,6 +11,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -52,6 +55,22 @@ json machines(const std::vector<model::Client>& clients, const ImageNames& image
     for (const model::Client& client : clients)
         list.push_back(machine(client, images, records[client.key.mac] > 1));
     return list;
+}
+
+json boot(const BootFacts& facts) {
+    constexpr std::array firmware = {"ia32", "x64", "doubtful", "none"};
+    constexpr std::array netboot = {"yes", "T2", "Apple-silicon"};
+    json result{{"published", facts.published},
+                {"boot_file_only", facts.boot_file_only},
+                {"boot_file", facts.boot_file.empty() ? json() : json(facts.boot_file)},
+                {"boot_server", facts.boot_server ? json(facts.boot_server->text()) : json()},
+                {"firmware", nullptr},
+                {"netboot", nullptr}};
+    if (facts.model) {
+        result["firmware"] = firmware.at(static_cast<std::size_t>(facts.model->firmware));
+        result["netboot"] = netboot.at(static_cast<std::size_t>(facts.model->netboot));
+    }
+    return result;
 }
 
 base::Result<std::string> text_of(const json& request, const char* key) {
@@ -109,7 +128,10 @@ class Verbs {
         if (!mac) return std::unexpected(mac.error());
         const std::vector<model::Client> clients = registry_.find(*mac);
         if (clients.empty()) return unknown_machine(*mac, std::nullopt);
-        return json{{"machines", machines(clients, options_.images)}};
+        json list = machines(clients, options_.images);
+        for (std::size_t i = 0; i < clients.size() && options_.images.boot_of; ++i)
+            list[i]["boot"] = boot(options_.images.boot_of(clients[i]));
+        return json{{"machines", std::move(list)}};
     }
 
     [[nodiscard]] base::Result<json> select(const json& request) const {
@@ -237,6 +259,24 @@ base::Result<base::BootImageId> find_image(const model::Catalogue& catalogue, co
     return found.front()->id;
 }
 
+BootFacts boot_facts(const model::Catalogue& catalogue, const model::Client& client) {
+    BootFacts facts;
+    facts.model = catalogue.models().find(client.key.model);
+    // A record that was made by hand does not say.
+    std::string_view architecture = client.architecture;
+    const bool has_no_efi = facts.model && facts.model->firmware == model::Firmware::none;
+    if (architecture.empty()) architecture = has_no_efi ? "ppc" : "i386";
+    const model::ClientTraits traits{
+        .mac = client.key.mac, .architecture = architecture, .model = client.key.model};
+    const model::NetBootImage* const image = catalogue.find(client.image);
+    if (image == nullptr || !catalogue.matches(*image, traits)) return facts;
+    facts.published = true;
+    facts.boot_file_only = image->type == model::ImageType::boot_file_only;
+    facts.boot_file = model::tftp_path(*image, *catalogue.boot_file_for(*image, traits));
+    facts.boot_server = image->load_balance_server;
+    return facts;
+}
+
 ImageNames names_in(std::function<std::shared_ptr<const model::Catalogue>()> current) {
     const auto shared = std::make_shared<decltype(current)>(std::move(current));
     return {.find = [shared](const std::string& text) { return find_image(*(*shared)(), text); },
@@ -245,6 +285,11 @@ ImageNames names_in(std::function<std::shared_ptr<const model::Catalogue>()> cur
                     const std::shared_ptr<const model::Catalogue> catalogue = (*shared)();
                     const model::NetBootImage* image = catalogue->find(id);
                     return image == nullptr ? std::string() : image->name;
+                },
+            .boot_of =
+                [shared](const model::Client& client) {
+                    const std::shared_ptr<const model::Catalogue> catalogue = (*shared)();
+                    return boot_facts(*catalogue, client);
                 }};
 }
 

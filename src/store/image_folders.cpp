@@ -170,6 +170,11 @@ class RootReader {
     }
 
     void make_image(const RootFolder& root, const std::string& name, const codec::PlistValue& plist) {
+        if (const auto* const dict = plist.get<codec::PlistDict>()) {
+            const codec::PlistValue* const index = dict->find("Index");
+            const auto* const number = index == nullptr ? nullptr : index->get<std::int64_t>();
+            if (number != nullptr) reading_.indexes.push_back({.index = *number, .path = path_ + "/" + name});
+        }
         model::ImageFolder folder{
             .share = name_,
             .share_path = path_,
@@ -181,7 +186,8 @@ class RootReader {
         const model::ImageFacts facts{
             .file = [&](const std::string& path) { return root.facts(name + "/" + path); },
             .efi = [&](const std::string& path) { return root.efi(name + "/" + path); },
-            .resolve = resolve_};
+            .resolve = resolve_,
+            .models = settings_.models};
         if (auto image = model::netboot_image_from(plist, folder, facts, reading_.problems)) {
             images_.push_back(std::move(*image));
         }
@@ -302,7 +308,8 @@ ImageReading read_image_folders(const ImageFolderSettings& settings) {
         RootReader(settings, root, resolve, reading, images).read();
     }
     std::vector<ImageProblem> clashes;
-    reading.catalogue = model::Catalogue::build(std::move(images), clashes, settings.pinned_order);
+    reading.catalogue =
+        model::Catalogue::build(std::move(images), clashes, settings.pinned_order, settings.models);
     // An image that is looked at alone need not be the default, nor stand in the fixed order.
     if (!settings.only_folder) {
         reading.problems.insert(reading.problems.end(), clashes.begin(), clashes.end());

@@ -4,8 +4,10 @@
 
 #include <pomona/base/addresses.hpp>
 #include <pomona/model/catalogue.hpp>
+#include <pomona/model/known_models.hpp>
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
@@ -37,6 +39,16 @@ struct ImageFolderSettings {
     /// Look at this folder name only; for checking a single image.
     std::optional<std::string> only_folder;
     ResolveHost resolve = resolve_host;
+    model::KnownModels models = model::KnownModels::built_in();
+};
+
+/// The Index of a property list, whether its image is published or not.
+struct TakenIndex {
+    std::int64_t index = 0;
+    /// The image folder.
+    std::string path;
+
+    friend bool operator==(const TakenIndex&, const TakenIndex&) = default;
 };
 
 struct ImageReading {
@@ -44,6 +56,7 @@ struct ImageReading {
     std::vector<model::ImageProblem> problems;
     /// `.nbi` folders seen, published or not.
     std::size_t folders = 0;
+    std::vector<TakenIndex> indexes;
 
     [[nodiscard]] bool has_errors() const;
 };

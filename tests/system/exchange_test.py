@@ -136,6 +136,51 @@ class CatalogueTest(daemon.ServerTestCase):
         for model, expected in (("MacBook2,1", old), ("iMac12,1", new)):
             self.assertEqual([each.id for each in mac.list(model=model).images], [expected])
 
+    def make(self, images, *arguments):
+        """What `pomona image make` with both programs says of the folder it made."""
+        programs = {"x64": daemon.efi_program(70_001, seed=3), "ia32": daemon.efi_program(50_003, machine=0x014C, seed=4)}
+        for width, program in programs.items():
+            self.lab.path(f"{width}.efi").write_bytes(program)
+        host = self.lab.namespace("maker")
+        done = host.run(daemon.PROGRAM, "image", "make", "made", "--x64", str(self.lab.path("x64.efi")), "--ia32",
+                        str(self.lab.path("ia32.efi")), "--image-root", str(images.path), "--json", *arguments)
+        return programs, int(json.loads(done.stdout)["id"], 16)
+
+    def test_a_made_universal_image_boots_both_widths(self):
+        images = daemon.Images(self.lab)
+        programs, made = self.make(images, "--title", "Made", "--default")
+        file = images.booter("made").read_bytes()
+        for width, offset in (("ia32", 20), ("x64", 40)):
+            at, size = (int.from_bytes(file[each:each + 4], "little") for each in (offset - 4, offset))
+            self.assertEqual(file[at:at + size], programs[width])
+        self.serve(images=images)
+        mac = virtual_mac.new(self.lab, self.lan)
+        for model in ("iMac4,1", "iMac12,1", "Unknown1,1"):
+            seen = mac.list(model=model)
+            self.assertEqual([(each.id, each.name) for each in seen.images], [(made, "Made")])
+            chosen = mac.select(seen.server, made, model=model)
+            self.assertEqual(mac.download(chosen.siaddr, chosen.file), file)
+
+    def test_a_separate_image_sends_each_width_its_own_program(self):
+        images = daemon.Images(self.lab)
+        programs, made = self.make(images, "--separate")
+        self.serve(images=images, arguments=["--ia32-model", "Unknown2,*"])
+        mac = virtual_mac.new(self.lab, self.lan)
+        for model, width in (("iMac4,1", "ia32"), ("iMac12,1", "x64"), ("Unknown1,1", "x64"), ("Unknown2,1", "ia32")):
+            chosen = mac.select(mac.list(model=model).server, made, model=model)
+            self.assertEqual(chosen.file.endswith("/i386/booter-ia32"), width == "ia32", model)
+            self.assertEqual(mac.download(chosen.siaddr, chosen.file), programs[width], model)
+
+    def test_a_program_of_one_width_is_hidden_from_the_other(self):
+        images = daemon.Images(self.lab)
+        old = images.add("old", 10, program=daemon.efi_program(machine=0x014C), IsDefault=True)
+        new = images.add("new", 11, IsDefault=True)
+        self.serve(images=images)
+        mac = virtual_mac.new(self.lab, self.lan)
+        for model, expected in (("iMac4,1", [old]), ("iMac12,1", [new]), ("Unknown1,1", [new]), ("MacBook3,1", [new, old])):
+            self.assertEqual([each.id for each in mac.list(model=model).images], expected, model)
+        mac.select("10.0.1.11", old, kind=bsdp.FAILED, model="iMac12,1")
+
     def test_a_new_folder_appears_while_serving(self):
         server = self.serve()
         mac = virtual_mac.new(self.lab, self.lan)

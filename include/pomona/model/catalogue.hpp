@@ -4,6 +4,7 @@
 
 #include <pomona/base/addresses.hpp>
 #include <pomona/base/boot_image_id.hpp>
+#include <pomona/model/known_models.hpp>
 #include <pomona/model/netboot_image.hpp>
 
 #include <cstddef>
@@ -54,16 +55,22 @@ class Catalogue {
     /// Orders the images (defaults with a model list, defaults without, the rest; inside each group as
     /// given), drops later ones whose id is taken, and reports those and other clashes. `pinned_order` names
     /// folders ("grub.nbi" or "NetBootSP0/grub.nbi") that come first, in that order, whatever their group.
+    /// `models` says which firmware the clients have.
     static Catalogue build(std::vector<NetBootImage> images, std::vector<ImageProblem>& problems,
-                           std::span<const std::string> pinned_order = {});
+                           std::span<const std::string> pinned_order = {},
+                           KnownModels models = KnownModels::built_in());
 
     [[nodiscard]] std::span<const NetBootImage> images() const { return images_; }
     [[nodiscard]] bool empty() const { return images_.empty(); }
     /// All 32 bits must be equal.
     [[nodiscard]] const NetBootImage* find(base::BootImageId id) const;
 
-    /// Architecture, model and MAC rules, in this order (tests 1 to 4 of the matching rules).
-    [[nodiscard]] static bool matches(const NetBootImage& image, const ClientTraits& client);
+    /// Architecture, model and MAC rules, in this order (tests 1 to 4 of the matching rules); and there must
+    /// be a boot file that the firmware of the client's model can start.
+    [[nodiscard]] bool matches(const NetBootImage& image, const ClientTraits& client) const;
+    /// The boot file for the client's architecture that its firmware can start; nullptr if there is none.
+    [[nodiscard]] const BootFile* boot_file_for(const NetBootImage& image, const ClientTraits& client) const;
+    [[nodiscard]] const KnownModels& models() const { return models_; }
     /// The attributes filter: with one, the upper 16 bits of the id must equal an element; without, the image
     /// must not be FilterOnly (test 5).
     [[nodiscard]] static bool passes(const NetBootImage& image, const AttributesFilter& filter);
@@ -75,6 +82,7 @@ class Catalogue {
   private:
     std::vector<NetBootImage> images_;
     std::unordered_map<base::BootImageId, std::size_t> by_id_;
+    KnownModels models_ = KnownModels::built_in();
 };
 
 }  // namespace pomona::model

@@ -8,6 +8,7 @@
 #include <pomona/codec/efi.hpp>
 #include <pomona/codec/plist.hpp>
 #include <pomona/model/catalogue.hpp>
+#include <pomona/model/known_models.hpp>
 #include <pomona/model/netboot_image.hpp>
 
 #include <cstdint>
@@ -62,6 +63,7 @@ struct ImageFacts {
     std::function<base::Result<codec::EfiProgram>(const std::string& path)> efi;
     /// A dotted address or a host name; nullopt when it does not resolve.
     std::function<std::optional<base::Ipv4Address>(const std::string& host)> resolve;
+    KnownModels models = KnownModels::built_in();
 };
 
 /// nullopt: not published; the reasons (all of them, not only the first) are among the problems added.

@@ -57,7 +57,8 @@ struct NetBootImage {
     /// ("images/grub.nbi").
     std::optional<std::string> external_tftp_folder;
 
-    /// One per listed architecture, never empty.
+    /// One per listed architecture, never empty; two for "i386" when 32-bit firmware has a file of its own
+    /// (our key PomonaBootFileIA32), the x64 one first.
     std::vector<BootFile> boot_files;
     std::optional<RootPath> root_path;
     /// Our own key PomonaLoaderScript: below the image folder, the script that iPXE is told to load when its
@@ -75,6 +76,7 @@ struct NetBootImage {
     /// TFTP, NFS and HTTP server of this image instead of us (LoadBalanceServer, resolved).
     std::optional<base::Ipv4Address> load_balance_server;
 
+    /// The first of the architecture; Catalogue::boot_file_for() also looks at the client's model.
     [[nodiscard]] const BootFile* boot_file_for(std::string_view architecture) const;
 
     friend bool operator==(const NetBootImage&, const NetBootImage&) = default;

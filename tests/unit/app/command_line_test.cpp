@@ -96,6 +96,36 @@ TEST(CommandLine, ImageActions) {
     EXPECT_TRUE(check.options.json);
     EXPECT_EQ(check.settings.image_roots.at(0).path, "/y");
     EXPECT_EQ(parsed<ImageCommand>({"image", "check"}).options.folder, std::nullopt);
+    const auto show = parsed<ImageCommand>({"image", "show", "grub"});
+    EXPECT_EQ(show.options.action, ImageOptions::Action::show);
+    EXPECT_EQ(show.options.folder, "grub");
+
+    const auto whole =
+        parsed<ImageCommand>({"image",     "make",     "grub",     "--x64",        "a.efi",     "--ia32",
+                              "b.efi",     "--index",  "4100",     "--no-install", "--default", "--model",
+                              "iMac4,1",   "--model",  "iMac12,1", "--title",      "GRUB 2",    "--script",
+                              "x/y.ipxe",  "--add",    "x",        "--add",        "z",         "--separate",
+                              "--replace", "--output", "/tmp",     "--ia32-model", "MacBook3,1"});
+    EXPECT_EQ(whole.options.action, ImageOptions::Action::make);
+    const ImageMakeOptions& make = whole.options.make;
+    EXPECT_EQ(make.name, "grub");
+    EXPECT_EQ(make.x64, "a.efi");
+    EXPECT_EQ(make.ia32, "b.efi");
+    EXPECT_EQ(make.index, 4100);
+    EXPECT_FALSE(make.is_install);
+    EXPECT_TRUE(make.is_default);
+    EXPECT_EQ(make.models, (std::vector<std::string>{"iMac4,1", "iMac12,1"}));
+    EXPECT_EQ(make.title, "GRUB 2");
+    EXPECT_EQ(make.script, "x/y.ipxe");
+    EXPECT_EQ(make.additions, (std::vector<std::string>{"x", "z"}));
+    EXPECT_TRUE(make.separate);
+    EXPECT_TRUE(make.replace);
+    EXPECT_EQ(make.output, "/tmp");
+    EXPECT_EQ(whole.settings.ia32_models, (std::vector<std::string>{"MacBook3,1"}));
+    const auto least = parsed<ImageCommand>({"image", "make", "grub", "--ia32", "b.efi"}).options.make;
+    EXPECT_EQ(least.index, std::nullopt);
+    EXPECT_TRUE(least.is_install);
+    EXPECT_FALSE(least.is_default || least.separate || least.replace);
 }
 
 TEST(CommandLine, MachineActions) {
@@ -174,7 +204,36 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"BadSetting",
             {"serve", "--tftp-port", "x"},
             "tftp-port (flag --tftp-port): 'x' is not a number from 1 to 65535; use one"},
-        Bad{"NoAction", {"image"}, "image: it needs to know what to do; use one of: list, check"},
+        Bad{"ShowWithoutAnImage",
+            {"image", "show"},
+            "image show: it needs IMAGE; 'pomona image --help' shows the usage"},
+        Bad{"MakeWithoutAName",
+            {"image", "make", "--x64", "a"},
+            "image make: it needs NAME; 'pomona image --help' shows the usage"},
+        Bad{"MakeWithoutAProgram",
+            {"image", "make", "grub"},
+            "image make: no program was given; name it with --x64, and the one for 32-bit EFI with --ia32"},
+        Bad{"SeparateAlone",
+            {"image", "make", "grub", "--x64", "a", "--separate"},
+            "flag --separate: there is only one program; give both --x64 and --ia32"},
+        Bad{"InstallAndNot",
+            {"image", "make", "grub", "--x64", "a", "--install", "--no-install"},
+            "flag --no-install: it contradicts --install; leave one of them out"},
+        Bad{"IndexTooLarge",
+            {"image", "make", "grub", "--x64", "a", "--index", "65536"},
+            "flag --index: '65536' is no index; use a number from 1 to 65535"},
+        Bad{"MakeForNoModel",
+            {"image", "make", "grub", "--x64", "a", "--model", "a/b"},
+            "flag --model: 'a/b' is no model of a Mac; write it like iMac12,1"},
+        Bad{"CheckWithAFlagOfMake",
+            {"image", "check", "--x64", "a"},
+            "flag --x64: it belongs to image make; leave it out"},
+        Bad{"OneModelOfBothWidths",
+            {"image", "list", "--ia32-model", "iMac*", "--x64-model", "iMac*"},
+            "ia32-model (flag --ia32-model): 'iMac*' is also an x64-model (flag --x64-model); remove it from "
+            "one of "
+            "the two"},
+        Bad{"NoAction", {"image"}, "image: it needs to know what to do; use one of: list, check, show, make"},
         Bad{"UnknownAction",
             {"machine", "selct"},
             "machine: it does not understand 'selct'; did you mean select?"},

@@ -186,5 +186,152 @@ TEST(ImageCheck, LooksAtAnotherRoot) {
     EXPECT_EQ(check(settings, root / "gone").code, 1);
 }
 
+struct Shown {
+    int code;
+    std::string text;
+    std::string error;
+};
+
+Shown show(const store::ImageFolderSettings& settings, const std::string& image, bool json = false) {
+    std::ostringstream out;
+    std::ostringstream err;
+    const int code = show_image(settings, image, json, out, err);
+    return {code, out.str(), err.str()};
+}
+
+TEST(ImageShow, ExplainsKeysProgramsPathsAndWhoSeesIt) {
+    const TemporaryFolder root;
+    write_image(root / "a.nbi", "GRUB 2", 4097,
+                std::string(default_key) +
+                    "<key>Odd\nkey</key><string>x</string>"
+                    "<key>DisabledSystemIdentifiers</key><array/>");
+    write_file(root / "a.nbi/i386/booter", tests::universal_efi_program());
+    const Shown run = show(settings_for(root), "a");
+    EXPECT_EQ(run.code, 0) << run.error;
+    EXPECT_EQ(
+        run.text,
+        (root / "a.nbi") +
+            "\n"
+            "  GRUB 2, 0x81001001 on the wire: installer, kind 1, index 4097\n"
+            "  enabled; a default image, the one that 64-bit Macs start unasked\n"
+            "\n"
+            "Keys of NBImageInfo.plist\n"
+            "  IsDefault                  true  (candidate for the image that starts unasked)\n"
+            "  Odd\\x0akey                 'x'  (not used)\n"
+            "  DisabledSystemIdentifiers  none  (not used, as Apple's server)\n"
+            "  Name                       'GRUB 2'  (what the Mac shows)\n"
+            "  Index                      4097  (the lower half of the id; several servers may offer the "
+            "image)\n"
+            "  Type                       'BootFileOnly'  (how the root image is reached; BootFileOnly has "
+            "none)\n"
+            "  Kind                       1  (part of the id: 1 Mac OS X, 2 Server, 3 diagnostics)\n"
+            "  IsInstall                  true  (listed with the installers)\n"
+            "  Architectures              'i386'  (every Intel Mac calls itself i386)\n"
+            "  BootFile                   'booter'  (loaded by TFTP from the folder of the architecture)\n"
+            "\n"
+            "Boot files\n"
+            "  i386/booter  for 32- and 64-bit EFI, a universal file\n"
+            "      ia32  offset 4096, 1024 octets\n"
+            "      x64   offset 8192, 1024 octets\n"
+            "      TFTP path nbi/NetBootSP7/a.nbi/i386/booter\n"
+            "\n"
+            "Root path\n"
+            "  none: the program is all\n"
+            "\n"
+            "Shown to  (i386 Macs, all models)\n"
+            "  yes  models with 64-bit EFI, and unknown ones: there is a program for 64-bit EFI\n"
+            "  yes  models with 32-bit EFI: there is a program for 32-bit EFI\n"
+            "  yes  models whose EFI is doubtful: there is a program for either width\n"
+            "  no   PowerPC Macs: there is no program for PowerPC\n"
+            "\n"
+            "No problems.\n");
+}
+
+TEST(ImageShow, SaysForEachModelOfTheListWhetherItSeesTheImage) {
+    const TemporaryFolder root;
+    write_image(
+        root / "a.nbi", "A", 1,
+        std::string(default_key) +
+            "<key>EnabledSystemIdentifiers</key><array><string>iMac12,1</string><string>iMac4,1</string>"
+            "<string>MacBook3,1</string><string>Clone1,1</string><string>Macmini8,1</string></array>");
+    EXPECT_THAT(show(settings_for(root), "a.nbi").text,
+                AllOf(HasSubstr("yes  'iMac12,1': its EFI has 64 bits\n"),
+                      HasSubstr("no   'iMac4,1': its EFI has 32 bits\n"),
+                      HasSubstr("yes  'MacBook3,1': its EFI is doubtful\n"),
+                      HasSubstr("yes  'Clone1,1': it is unknown and counts as 64-bit\n"),
+                      HasSubstr("yes  'Macmini8,1': its EFI has 64 bits, but this model cannot NetBoot\n"),
+                      HasSubstr("warning: " + (root / "a.nbi/NBImageInfo.plist") +
+                                ": EnabledSystemIdentifiers: the boot file is for 64-bit EFI")));
+}
+
+TEST(ImageShow, FindsAnImageByAnyOfItsNames) {
+    const TemporaryFolder root;
+    write_image(root / "a.nbi", "GRUB 2", 4097, default_key);
+    write_image(root / "b.nbi", "B", 4098);
+    const TemporaryFolder elsewhere;
+    write_image(elsewhere / "c.nbi", "C", 3);
+    for (const std::string& name :
+         {std::string("a"), std::string("a.nbi"), std::string("NetBootSP7/a.nbi"), std::string("GRUB 2"),
+          std::string("4097"), std::string("0x81001001"), root / "a.nbi", root / "a.nbi/"}) {
+        EXPECT_THAT(show(settings_for(root), name).text,
+                    testing::StartsWith((root / "a.nbi") + "\n  GRUB 2,"))
+            << name;
+    }
+    EXPECT_THAT(show(settings_for(root), elsewhere / "c.nbi").text,
+                HasSubstr("TFTP path nbi/NetBootSP0/c.nbi/"));
+    const Shown unknown = show(settings_for(root), "gone");
+    EXPECT_EQ(unknown.code, 1);
+    EXPECT_EQ(unknown.text, "");
+    EXPECT_THAT(unknown.error, AllOf(HasSubstr("no published image is called \"gone\""), HasSubstr("a.nbi")));
+    EXPECT_THAT(show(settings_for(root), elsewhere.path()).error, HasSubstr("does not end in .nbi"));
+}
+
+TEST(ImageShow, ExplainsWhyAnImageIsNotPublished) {
+    const TemporaryFolder root;
+    write_image(root / "a.nbi", "A", 1, "<key>IsEnabled</key><false/>");
+    write_image(root / "b.nbi", "B", 2);
+    std::filesystem::resize_file(root / "b.nbi/i386/booter", 600);
+    Shown run = show(settings_for(root), "a");
+    EXPECT_EQ(run.code, 0) << "switched off on purpose";
+    EXPECT_THAT(run.text,
+                AllOf(HasSubstr("  not published; the problems below say why\n"),
+                      HasSubstr("IsEnabled      false  (switched off: not published)\n"),
+                      HasSubstr("IsEnabled: the image is switched off; write <true/> to publish it\n"),
+                      Not(HasSubstr("b.nbi"))));
+    run = show(settings_for(root), "b", true);
+    EXPECT_EQ(run.code, 1);
+    const auto json = nlohmann::json::parse(run.text);
+    EXPECT_EQ(json["published"], false);
+    EXPECT_EQ(json["image"], nullptr);
+    EXPECT_THAT(json["problems"][0]["what"].get<std::string>(), HasSubstr("ends inside its section 1"));
+}
+
+TEST(ImageShow, Json) {
+    const TemporaryFolder root;
+    write_image(root / "a.nbi", "A", 1, "<key>PomonaBootFileIA32</key><string>booter-ia32</string>");
+    write_file(root / "a.nbi/i386/booter-ia32", tests::efi_program(codec::EfiMachine::ia32));
+    const auto json = nlohmann::json::parse(show(settings_for(root), "a", true).text);
+    EXPECT_EQ(json["path"], root / "a.nbi");
+    EXPECT_EQ(json["published"], true);
+    EXPECT_EQ(json["image"]["id"], "0x81000001");
+    EXPECT_EQ(json["keys"][0]["reading"], "loaded by 32-bit EFI in place of BootFile");
+    ASSERT_EQ(json["programs"].size(), 2U);
+    EXPECT_EQ(json["programs"][1]["tftp_path"], "nbi/NetBootSP7/a.nbi/i386/booter-ia32");
+    EXPECT_EQ(json["programs"][1]["slices"],
+              nlohmann::json::parse(R"([{"machine":"ia32","offset":0,"size":1024}])"));
+    EXPECT_EQ(json["shown_to"][1]["sees"], true);
+}
+
+TEST(ImageShow, TellsTheRootPathWithAPlaceForOurAddress) {
+    const TemporaryFolder root;
+    write_image(root / "a.nbi", "A", 1);
+    std::string plist = tests::plist_text("A", 1, "<key>RootPath</key><string>a b.dmg</string>");
+    plist.replace(plist.find("BootFileOnly"), 12, "HTTP");
+    write_file(root / "a.nbi/NBImageInfo.plist", plist);
+    write_file(root / "a.nbi/a b.dmg", "");
+    EXPECT_THAT(show(settings_for(root), "a").text,
+                HasSubstr("Root path\n  http://SERVER/NetBoot/NetBootSP7/a.nbi/a%20b.dmg\n"));
+}
+
 }  // namespace
 }  // namespace pomona::app

@@ -25,7 +25,9 @@ using Action = MachineOptions::Action;
 
 struct Machine : testing::Test {
     tests::TemporaryFolder folder;
-    MachinePlaces places{.control_socket = folder / "control", .database = folder / "clients.db"};
+    MachinePlaces places{.control_socket = folder / "control",
+                         .database = folder / "clients.db",
+                         .server_address = [](base::Ipv4Address) { return base::Ipv4Address(0x0a00010b); }};
     std::ostringstream out;
     std::ostringstream err;
 
@@ -95,7 +97,67 @@ TEST_F(Machine, ShowsDetails) {
               "address        -\n"
               "first seen     2026-01-31 08:15:00 UTC\n"
               "last seen      never UTC\n"
-              "last selected  2026-01-31 08:15:00 UTC\n");
+              "last selected  2026-01-31 08:15:00 UTC\n"
+              "\n"
+              "To start it from here (read and reported, not tried on hardware):\n"
+              "  hold Option: shows the picker with the images\n"
+              "  hold N: starts the remembered image\n"
+              "  note: the table of models does not know this model; it counts as one with 64-bit EFI\n"
+              "  note: its image is not published, or not for this Mac: `pomona image check` says more\n"
+              "In OS X on that Mac:\n"
+              "  csrutil netboot add 10.0.1.11\n"
+              "      before the others, in the Recovery system, from OS X 10.11 on\n"
+              "  sudo bless --netboot --server bsdp://10.0.1.11\n"
+              "      start from this server from now on\n"
+              "  sudo bless --netboot --server bsdp://10.0.1.11 --nextonly\n"
+              "      start from this server once\n");
+}
+
+TEST_F(Machine, ShowsHowToStartIt) {
+    model::Client client = client_of(1, 7);
+    fill({client});
+    places.images.name_of = [](base::BootImageId) { return "GRUB 2 (lab)"; };
+    servers::BootFacts facts{.published = true,
+                             .boot_file_only = true,
+                             .boot_file = "nbi/NetBootSP0/gr'ub 2.nbi/i386/booter",
+                             .boot_server = {},
+                             .model = model::KnownModels::built_in().find("iMac12,1")};
+    places.images.boot_of = [&](const model::Client&) { return facts; };
+    ASSERT_EQ(run(about(Action::show, 1)), 0) << err.str();
+    EXPECT_THAT(out.str(), HasSubstr("  the picker shows \"GRUB 2 (lab)\"\n"));
+    EXPECT_THAT(out.str(), testing::Not(HasSubstr("note:")));
+    EXPECT_THAT(out.str(), HasSubstr("  sudo bless --netboot --booter "
+                                     "'tftp://10.0.1.11/nbi/NetBootSP0/gr'\\''ub 2.nbi/i386/booter'\n"));
+    facts.boot_server = base::Ipv4Address(0x0a000105);
+    facts.boot_file = "nbi/a/b.nbi/i386/booter";
+    facts.model = model::KnownModels::built_in().find("iMac4,1");
+    places.server_address = [](base::Ipv4Address) { return std::nullopt; };
+    ASSERT_EQ(run(about(Action::show, 1)), 0);
+    EXPECT_THAT(out.str(), HasSubstr("--booter tftp://10.0.1.5/nbi/a/b.nbi/i386/booter\n"));
+    EXPECT_THAT(out.str(), HasSubstr("bsdp://ADDRESS --nextonly\n"));
+    EXPECT_THAT(out.str(), HasSubstr("note: its EFI has 32 bits"));
+    facts.model = model::KnownModels::built_in().find("MacBook3,1");
+    ASSERT_EQ(run(about(Action::show, 1)), 0);
+    EXPECT_THAT(out.str(), HasSubstr("doubtful"));
+    // Commands that cannot help are not shown.
+    for (const auto& [model, words] :
+         {std::pair{"Macmini8,1", "T2 chip"}, std::pair{"Mac13,1", "Apple's own processor"}}) {
+        facts.model = model::KnownModels::built_in().find(model);
+        ASSERT_EQ(run(about(Action::show, 1)), 0);
+        EXPECT_THAT(out.str(), HasSubstr(words));
+        EXPECT_THAT(out.str(), testing::Not(testing::AnyOf(HasSubstr("bless"), HasSubstr("hold"))));
+    }
+    facts.model = model::KnownModels::built_in().find("iMac12,1");
+    facts.boot_file_only = false;
+    MachineOptions options = about(Action::show, 1);
+    options.json = true;
+    ASSERT_EQ(run(options), 0);
+    const json machine = json::parse(out.str()).at("machines")[0];
+    EXPECT_EQ(machine.at("advice").at("picker"), "GRUB 2 (lab)");
+    EXPECT_EQ(machine.at("advice").at("keys")[1].at("key"), "N");
+    EXPECT_EQ(machine.at("advice").at("commands").size(), 3U) << "no --booter for an image with a root";
+    EXPECT_EQ(machine.at("advice").at("proof"), "read and reported, not tried on hardware");
+    EXPECT_EQ(machine.at("boot").at("firmware"), "x64");
 }
 
 TEST_F(Machine, SpeaksJson) {

@@ -19,6 +19,9 @@ std::string dump(const Settings& s) {
     for (const ImageRoot& root : s.image_roots) text += root.name + "=" + root.path + "\n";
     add(s.image_order);
     add(s.honour_disabled_models);
+    add(s.ia32_models);
+    text += "x64\n";
+    add(s.x64_models);
     add(s.state_dir);
     add(s.control_socket);
     add(s.user);
@@ -192,6 +195,10 @@ INSTANTIATE_TEST_SUITE_P(
                  "NetBootSP1=/srv/more"},
         BadValue{"RootPath", "image-root", "More=", "'' is no path; name a folder or file"},
         BadValue{"PathOfTwoLines", "state-dir", "/a\nb", "'/a\\x0ab' is no path; name a folder or file"},
+        BadValue{"ModelWithASlash", "ia32-model", "iMac12/1",
+                 "'iMac12/1' is no model of a Mac; write it like iMac12,1 or MacBook*"},
+        BadValue{"EmptyModel", "x64-model", "",
+                 "'' is no model of a Mac; write it like iMac12,1 or MacBook*"},
         BadValue{"Folder", "image-order", "a/b.nbi",
                  "'a/b.nbi' is no name of an image folder; use the folder's own name, as in ubuntu.nbi"},
         BadValue{"Network", "client-network", "10.0.0.0/33",

@@ -83,6 +83,12 @@ TEST_F(SettingsSources, AListReplacesTheWeakerList) {
     EXPECT_THAT(good().interfaces, ElementsAre("f"));
 }
 
+TEST_F(SettingsSources, TheCommaOfAModelPartsNoList) {
+    variable("POMONA_IA32_MODEL=iMac7,1,MacBook3,*, Clone9,9");
+    EXPECT_THAT(good().ia32_models, ElementsAre("iMac7,1", "MacBook3,*", "Clone9,9"));
+    EXPECT_THAT(good().x64_models, IsEmpty());
+}
+
 TEST_F(SettingsSources, AnEmptyValueEmptiesAList) {
     file("interface = a\ninterface =\ninterface = b\n");
     EXPECT_THAT(good().interfaces, ElementsAre("b"));

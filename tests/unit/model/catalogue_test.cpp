@@ -1,5 +1,4 @@
 #include <pomona/model/catalogue.hpp>
-#include <pomona/model/known_models.hpp>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -127,6 +126,80 @@ TEST(Catalogue, WarnsOfTwoDefaultsForEverybody) {
     EXPECT_THAT(built.problems[0].what, HasSubstr("/srv/images/a.nbi stands first"));
 }
 
+NetBootImage of_width(NetBootImage image, EfiWidth width) {
+    image.boot_files.front().width = width;
+    return image;
+}
+
+TEST(Catalogue, DefaultsForDifferentFirmwareDoNotClash) {
+    EXPECT_THAT(Built({of_width(default_image("a.nbi", 1), EfiWidth::ia32),
+                       of_width(default_image("b.nbi", 2), EfiWidth::x64)})
+                    .problems,
+                IsEmpty());
+    const Built built({of_width(default_image("a.nbi", 1), EfiWidth::ia32),
+                       of_width(default_image("b.nbi", 2), EfiWidth::x64),
+                       of_width(default_image("c.nbi", 3), EfiWidth::universal)});
+    ASSERT_EQ(built.problems.size(), 1U) << built.texts();
+    EXPECT_THAT(built.problems[0].what, HasSubstr("/srv/images/a.nbi stands first"));
+}
+
+TEST(Catalogue, WarnsOfAModelThatDoesNotSeeTheImageThatNamesIt) {
+    const Built built({of_width(default_image("a.nbi", 1, {"iMac12,1", "iMac4,1", "iMac5,1"}), EfiWidth::x64),
+                       of_width(default_image("b.nbi", 2, {"Clone1,1", "MacBook3,1"}), EfiWidth::ia32),
+                       of_width(default_image("c.nbi", 3, {"iMac4,1"}), EfiWidth::universal)});
+    ASSERT_EQ(built.problems.size(), 2U) << built.texts();
+    EXPECT_EQ(built.problems[0].text(),
+              "warning: /srv/images/a.nbi/NBImageInfo.plist: EnabledSystemIdentifiers: the boot file is for "
+              "64-bit EFI, and iMac4,1 and 1 more count as 32-bit, so the image stays hidden from them; give "
+              "the image a program for both widths, or correct the models with the setting x64-model");
+    EXPECT_EQ(
+        built.problems[1].text(),
+        "warning: /srv/images/b.nbi/NBImageInfo.plist: EnabledSystemIdentifiers: the boot file is for "
+        "32-bit EFI, and Clone1,1 counts as 64-bit, so the image stays hidden from it; give the image a "
+        "program for both widths, or correct the model with the setting ia32-model");
+}
+
+TEST(Catalogue, ShowsAnImageToTheFirmwareThatCanStartIt) {
+    struct Case {
+        const char* model;
+        bool ia32;
+        bool x64;
+    };
+    NetBootImage separate = of_width(image("d.nbi", 4), EfiWidth::x64);
+    separate.boot_files.push_back(
+        {.architecture = "i386", .path = "i386/booter-ia32", .width = EfiWidth::ia32});
+    const Built built({of_width(image("a.nbi", 1), EfiWidth::ia32),
+                       of_width(image("b.nbi", 2), EfiWidth::x64),
+                       of_width(image("c.nbi", 3), EfiWidth::universal), separate});
+    const auto images = built.catalogue.images();
+    for (const Case& one :
+         {Case{"iMac4,1", true, false}, Case{"iMac12,1", false, true}, Case{"Clone1,1", false, true},
+          Case{"", false, true}, Case{"MacBook3,1", true, true}, Case{"MacBookAir1,1", true, true}}) {
+        const ClientTraits mac{.mac = our_mac, .architecture = "i386", .model = one.model};
+        EXPECT_EQ(built.catalogue.matches(images[0], mac), one.ia32) << one.model;
+        EXPECT_EQ(built.catalogue.matches(images[1], mac), one.x64) << one.model;
+        EXPECT_TRUE(built.catalogue.matches(images[2], mac)) << one.model;
+        EXPECT_TRUE(built.catalogue.matches(images[3], mac)) << one.model;
+        const BootFile* const file = built.catalogue.boot_file_for(images[3], mac);
+        ASSERT_NE(file, nullptr);
+        EXPECT_EQ(file->path, one.x64 ? "i386/booter" : "i386/booter-ia32") << one.model;
+    }
+    EXPECT_EQ(built.catalogue.boot_file_for(images[0],
+                                            {.mac = our_mac, .architecture = "ppc", .model = "PowerMac3,1"}),
+              nullptr);
+}
+
+TEST(Catalogue, TakesTheTableOfModelsAsItIsGiven) {
+    KnownModels models;
+    models.override_firmware("iMac12,*", Firmware::ia32);
+    std::vector<ImageProblem> problems;
+    const Catalogue catalogue =
+        Catalogue::build({of_width(image("a.nbi", 1), EfiWidth::ia32)}, problems, {}, models);
+    EXPECT_TRUE(catalogue.matches(catalogue.images()[0], imac()));
+    EXPECT_FALSE(catalogue.matches(catalogue.images()[0],
+                                   {.mac = our_mac, .architecture = "i386", .model = "iMac4,1"}));
+}
+
 TEST(Catalogue, ADefaultForSomeMacsOrAFilterIsNoDefaultForEverybody) {
     NetBootImage for_one_mac = default_image("a.nbi", 1);
     for_one_mac.enabled_macs = {our_mac};
@@ -172,7 +245,7 @@ class CatalogueMatches : public testing::TestWithParam<MatchCase> {};
 TEST_P(CatalogueMatches, Client) {
     NetBootImage made = image("a.nbi", 1);
     GetParam().restrict(made);
-    EXPECT_EQ(Catalogue::matches(made, GetParam().client), GetParam().expected);
+    EXPECT_EQ(Catalogue().matches(made, GetParam().client), GetParam().expected);
 }
 
 ClientTraits client(const char* architecture, const char* model) {
@@ -256,18 +329,6 @@ TEST(ImageProblem, LeavesOutEmptyParts) {
     EXPECT_EQ(problem.text(), "warning: /a: Name: long; cut");
     const ImageProblem bare{.severity = Severity::note, .path = "/a", .key = {}, .what = "off", .remedy = {}};
     EXPECT_EQ(bare.text(), "note: /a: off");
-}
-
-TEST(KnownModels, AreThoseThatNetBoot) {
-    for (const char* model : {"iMac12,1", "iMac4,1", "iMac19,2", "MacBookPro14,3", "PowerMac3,1", "Xserve1,1",
-                              "VMware7,1", "MacPro6,1", "Macmini7,1"}) {
-        EXPECT_TRUE(is_known_netboot_model(model)) << model;
-    }
-    for (const char* model :
-         {"", "iMac", "iMac20,1", "iMac12", "iMac12,", "iMac12,1x", "imac12,1", "iMacPro1,1", "iMac0,1",
-          "Macmini8,1", "Mac13,1", "12,1", "Mac-50619A408DB004DA", "iMac99999999999,1"}) {
-        EXPECT_FALSE(is_known_netboot_model(model)) << model;
-    }
 }
 
 }  // namespace

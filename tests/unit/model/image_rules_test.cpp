@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -46,6 +47,8 @@ struct Folder {
     std::map<std::string, FileFacts> files;
     std::map<std::string, Ipv4Address> hosts = {{"server.example", Ipv4Address(10, 0, 1, 7)}};
     codec::EfiProgram program{.is_container = false, .slices = {{codec::EfiMachine::x64, 0, 100}}};
+    /// Of single files; the others are `program`.
+    std::map<std::string, codec::EfiProgram> programs;
 
     Folder() {
         set("Name", text("Lion"));
@@ -95,7 +98,10 @@ Outcome read(const Folder& folder) {
                                    const auto found = folder.files.find(path);
                                    return found == folder.files.end() ? FileFacts{} : found->second;
                                },
-                           .efi = [&](const std::string&) -> base::Result<codec::EfiProgram> {
+                           .efi = [&](const std::string& path) -> base::Result<codec::EfiProgram> {
+                               if (const auto found = folder.programs.find(path);
+                                   found != folder.programs.end())
+                                   return found->second;
                                if (folder.program.slices.empty())
                                    return base::fail("this is no EFI program", "offset 0", "use one");
                                return folder.program;
@@ -653,6 +659,70 @@ TEST(ImageRules, RefusesWhatIsNoDictionary) {
     EXPECT_EQ(problems[0].text(),
               "error: /srv/images/Lion.nbi/NBImageInfo.plist: the file holds an array, not a dictionary; "
               "write the keys inside <dict> ... </dict>");
+}
+
+Folder with_two_programs() {
+    Folder folder;
+    folder.boot_file_only().set("PomonaBootFileIA32", text("booter-ia32")).add_file("i386/booter-ia32");
+    folder.programs["i386/booter-ia32"] = {.is_container = false,
+                                           .slices = {{codec::EfiMachine::ia32, 0, 100}}};
+    return folder;
+}
+
+TEST(ImageRules, FirmwareOf32BitsMayHaveAFileOfItsOwn) {
+    const Outcome outcome = read(with_two_programs());
+    EXPECT_THAT(outcome.problems, IsEmpty()) << outcome.texts();
+    ASSERT_TRUE(outcome.image);
+    ASSERT_EQ(outcome.image->boot_files.size(), 2U);
+    EXPECT_EQ(outcome.image->boot_files[0].width, EfiWidth::x64);
+    EXPECT_EQ(
+        outcome.image->boot_files[1],
+        (BootFile{.architecture = "i386", .path = "i386/booter-ia32", .width = EfiWidth::ia32, .size = 100}));
+    EXPECT_EQ(outcome.image->boot_file_for("i386")->path, "i386/booter");
+}
+
+TEST(ImageRules, RefuseAnOddFileFor32Bits) {
+    struct Case {
+        std::function<void(Folder&)> spoil;
+        const char* says;
+    };
+    const codec::EfiSlice x64{codec::EfiMachine::x64, 0, 100};
+    const codec::EfiSlice ia32{codec::EfiMachine::ia32, 200, 100};
+    for (const Case& one : {
+             Case{[](Folder& f) { f.set("PomonaBootFileIA32", text("../x")); },
+                  "error: /srv/images/Lion.nbi/NBImageInfo.plist: PomonaBootFileIA32: \"../x\" is no plain "
+                  "name of a "
+                  "file; write a name such as booter-ia32, without .., backslash or a slash in front"},
+             Case{[](Folder& f) { f.files.erase("i386/booter-ia32"); },
+                  "error: /srv/images/Lion.nbi/i386/booter-ia32: PomonaBootFileIA32: the boot file for i386 "
+                  "is "
+                  "missing; put it there, or correct PomonaBootFileIA32 or Architectures"},
+             Case{[&](Folder& f) { f.programs["i386/booter-ia32"].slices = {x64}; },
+                  "error: /srv/images/Lion.nbi/NBImageInfo.plist: PomonaBootFileIA32: \"booter-ia32\" is no "
+                  "program "
+                  "for 32-bit EFI alone; name a plain ia32 program, or remove this key"},
+             Case{[&](Folder& f) { f.programs["i386/booter-ia32"].slices = {x64, ia32}; },
+                  "error: /srv/images/Lion.nbi/NBImageInfo.plist: PomonaBootFileIA32: \"booter-ia32\" is no "
+                  "program "
+                  "for 32-bit EFI alone; name a plain ia32 program, or remove this key"},
+             Case{[&](Folder& f) { f.program.slices = {x64, ia32}; },
+                  "error: /srv/images/Lion.nbi/NBImageInfo.plist: PomonaBootFileIA32: the BootFile beside it "
+                  "runs on "
+                  "32-bit EFI itself; give a BootFile for 64-bit EFI only, or remove this key"},
+             Case{[](Folder& f) { f.set("PomonaBootFileIA32", number(1)); },
+                  "error: /srv/images/Lion.nbi/NBImageInfo.plist: PomonaBootFileIA32: the value is an "
+                  "integer, not a "
+                  "string; write it like <string>...</string>"},
+         }) {
+        Folder folder = with_two_programs();
+        one.spoil(folder);
+        const Outcome outcome = read(folder);
+        EXPECT_FALSE(outcome.image) << one.says;
+        EXPECT_EQ(outcome.texts(), std::string(one.says) + "\n");
+    }
+    Folder folder = with_two_programs();
+    folder.set("PomonaBootFileIA32", text(""));
+    EXPECT_EQ(read(folder).image->boot_files.size(), 1U) << "an empty name is none";
 }
 
 }  // namespace

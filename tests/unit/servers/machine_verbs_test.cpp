@@ -79,6 +79,26 @@ struct MachineVerbs : testing::Test {
     static json fields(const char* verb, const char* mac) { return {{"do", verb}, {"mac", mac}}; }
 };
 
+TEST_F(MachineVerbs, ShowsWhatTheMachineLoads) {
+    model::NetBootImage image = image_of(0x81001001, "GRUB 2", "grub.nbi");
+    image.boot_files = {{.architecture = "i386", .path = "i386/booter", .width = model::EfiWidth::x64},
+                        {.architecture = "i386", .path = "i386/booter-ia32", .width = model::EfiWidth::ia32}};
+    std::vector<model::ImageProblem> problems;
+    options.images = names_in([catalogue = std::make_shared<const model::Catalogue>(
+                                   model::Catalogue::build({image}, problems))] { return catalogue; });
+    const auto shown = [&](std::uint32_t machine, const char* model, std::uint32_t id) {
+        registry->apply(choice_of(machine, 1'769'847'300, id, model));
+        const std::string mac = "02:00:00:00:00:0" + std::to_string(machine);
+        return ask(fields("machine.show", mac.c_str()))->at("machines")[0].at("boot");
+    };
+    EXPECT_EQ(shown(1, "iMac12,1", 0x81001001), json::parse(R"({"published":true,"boot_file_only":true,
+        "boot_file":"nbi/NetBootSP0/grub.nbi/i386/booter","boot_server":null,"firmware":"x64","netboot":"yes"})"));
+    EXPECT_EQ(shown(2, "iMac4,1", 0x81001001).at("boot_file"), "nbi/NetBootSP0/grub.nbi/i386/booter-ia32");
+    EXPECT_EQ(shown(3, "Macmini8,1", 0x81001001).at("netboot"), "T2");
+    EXPECT_EQ(shown(4, "Clone1,1", 0x81009999), json::parse(R"({"published":false,"boot_file_only":false,
+        "boot_file":null,"boot_server":null,"firmware":null,"netboot":null})"));
+}
+
 TEST_F(MachineVerbs, ListsEveryField) {
     EXPECT_EQ(*ask({{"do", "machine.list"}}), json::parse(R"({"machines":[]})"));
     registry->apply(choice_of(1, 1'769'847'300));

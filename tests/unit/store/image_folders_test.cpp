@@ -233,6 +233,28 @@ INSTANTIATE_TEST_SUITE_P(
                   error, "x.nbi/i386/booter", "ends inside its section"}}),
     [](const auto& test) { return test.param.name; });
 
+TEST(ImageFolders, TellsEveryIndexPublishedOrNot) {
+    const TemporaryFolder root;
+    write_image(root / "a.nbi", "A", 1, default_key);
+    write_image(root / "b.nbi", "B", 2, "<key>IsEnabled</key><false/>");
+    write_image(root / "c.nbi", "C", 70'000);
+    write_file(root / "d.nbi/NBImageInfo.plist", "<plist version=\"1.0\"><dict/></plist>");
+    const ImageReading reading = read_image_folders(settings_for(root));
+    EXPECT_THAT(folders(reading), ElementsAre("a.nbi"));
+    EXPECT_THAT(reading.indexes, ElementsAre(TakenIndex{1, root / "a.nbi"}, TakenIndex{2, root / "b.nbi"},
+                                             TakenIndex{70'000, root / "c.nbi"}));
+}
+
+TEST(ImageFolders, TheTableOfModelsComesWithTheSettings) {
+    const TemporaryFolder root;
+    write_image(root / "a.nbi", "A", 1, default_key);
+    ImageFolderSettings settings = settings_for(root);
+    const model::ClientTraits mac{.mac = {}, .architecture = "i386", .model = "iMac12,1"};
+    EXPECT_NE(read_image_folders(settings).catalogue.default_for(mac, std::nullopt), nullptr);
+    settings.models.override_firmware("iMac12,*", model::Firmware::ia32);
+    EXPECT_EQ(read_image_folders(settings).catalogue.default_for(mac, std::nullopt), nullptr);
+}
+
 TEST(ImageFolders, FollowsLinksBeneathTheRoot) {
     const TemporaryFolder root;
     write_image(root / "versions/grub-2", "GRUB", 1, default_key);
