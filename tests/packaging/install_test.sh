@@ -15,7 +15,7 @@ DESTDIR=$root cmake --install "$build" --prefix /usr >"$root/log" 2>&1 || fail "
 
 for file in sbin/pomona lib/systemd/system/pomona.service lib/sysusers.d/pomona.conf lib/tmpfiles.d/pomona.conf \
     share/bash-completion/completions/pomona share/man/man8/pomona.8 \
-    share/pomona/nbi/README.md share/pomona/nbi/ia32-models.txt share/pomona/nbi/grub.nbi/grub/grub.cfg \
+    share/pomona/nbi/README.md share/pomona/nbi/models.txt share/pomona/nbi/grub.nbi/grub/grub.cfg \
     share/pomona/nbi/ipxe.nbi/ipxe/boot.ipxe; do
     [ -s "$root/usr/$file" ] || fail "/usr/$file is missing"
 done
