@@ -32,25 +32,6 @@ std::string_view name_of(Severity severity) {
     return "error";
 }
 
-/// "dhcpd (pid 12) and dnsmasq (pid 13) have", each program once.
-std::string names_of(std::span<const PortHolder> holders, std::string_view one, std::string_view several) {
-    std::vector<std::string> names;
-    for (const PortHolder& holder : holders) {
-        std::string name = "a program that only root can see";
-        if (holder.pid != 0) {
-            // The kernel lets a program call itself anything.
-            name = std::ranges::all_of(holder.program, [](unsigned char c) { return c > 0x20 && c < 0x7f; })
-                       ? holder.program
-                       : in_quotes(holder.program);
-            name += " (pid " + std::to_string(holder.pid) + ")";
-        }
-        if (std::ranges::find(names, name) == names.end()) names.push_back(std::move(name));
-    }
-    std::string text;
-    for (std::size_t i = 0; i < names.size(); ++i) text += (i == 0 ? "" : " and ") + names[i];
-    return text + " " + std::string(names.size() == 1 ? one : several);
-}
-
 bool all_are_pomona(std::span<const PortHolder> holders) {
     return std::ranges::all_of(holders, [](const PortHolder& holder) { return holder.program == "pomona"; });
 }
@@ -119,13 +100,22 @@ std::string output_of(const char* command) {
 }
 
 std::vector<Finding> check_firewall(const Settings& settings) {
-    if (settings.tftp == TftpMode::off) return {};
+    if (settings.tftp == TftpMode::off && !settings.http) return {};
     const std::string listing = output_of("PATH=$PATH:/usr/sbin:/sbin nft list chains 2>/dev/null");
     if (!input_is_dropped(listing)) return {};
     // Requests for images are read before any firewall; those for files are not.
-    return {{Severity::warning, "firewall", "it drops what no rule lets in",
+    std::vector<Finding> findings;
+    if (settings.tftp != TftpMode::off) {
+        findings.push_back(
+            {Severity::warning, "firewall", "it drops what no rule lets in",
              "let in UDP port " + std::to_string(settings.tftp_port) +
-                 (settings.tftp_single_port ? "" : " and answers to it; tftp-port-range narrows the ports")}};
+                 (settings.tftp_single_port ? "" : " and answers to it; tftp-port-range narrows the ports")});
+    }
+    if (settings.http) {
+        findings.push_back({Severity::warning, "firewall", "it drops what no rule lets in",
+                            "let in TCP port " + std::to_string(settings.http_port)});
+    }
+    return findings;
 }
 
 void append(std::vector<Finding>& all, std::vector<Finding> more) {
@@ -151,6 +141,30 @@ std::vector<Finding> check_interfaces(const servers::InterfaceChoice& choice) {
     if (choice.taken.empty()) {
         findings.push_back({Severity::error, "interfaces", "none can be served",
                             "connect an Ethernet interface that has an IPv4 address"});
+    }
+    return findings;
+}
+
+std::vector<Finding> check_addresses(const Settings& settings, std::span<const io::Interface> served) {
+    const auto holds = [&](base::Ipv4Address one, base::Ipv4Address other) {
+        return std::ranges::any_of(served, [&](const io::Interface& interface) {
+            return std::ranges::any_of(interface.addresses, [&](const base::Ipv4Network& network) {
+                return network.contains(one) && network.contains(other);
+            });
+        });
+    };
+    std::vector<Finding> findings;
+    for (const model::AddressRange& range : settings.bootp_pool) {
+        if (holds(range.low, range.high)) continue;
+        findings.push_back({Severity::error, "bootp-pool",
+                            range.text() + " lies in no network of a served interface",
+                            "name addresses of one of those networks"});
+    }
+    for (const model::BootpHost& host : settings.hosts) {
+        if (holds(host.address, host.address)) continue;
+        findings.push_back({Severity::warning, "host " + host.mac.text(),
+                            host.address.text() + " lies in no network of a served interface",
+                            "that is right only if the machine asks through a relay"});
     }
     return findings;
 }
@@ -205,6 +219,23 @@ std::vector<Finding> check_tftp_port(std::span<const PortHolder> holders, const 
     return findings;
 }
 
+std::vector<Finding> check_http_port(std::span<const PortHolder> all_holders, const Settings& settings) {
+    if (!settings.http) return {{Severity::ok, "HTTP", "it is off", {}}};
+    const std::string subject = "TCP port " + std::to_string(settings.http_port);
+    std::vector<PortHolder> holders;
+    std::ranges::copy_if(all_holders, std::back_inserter(holders), [&](const PortHolder& holder) {
+        return settings.http_addresses.empty() || holder.address.is_zero() ||
+               std::ranges::count(settings.http_addresses, holder.address) != 0;
+    });
+    if (holders.empty()) return {{Severity::ok, subject, "it is free", {}}};
+    if (all_are_pomona(holders)) {
+        return {{Severity::ok, subject, names_of(holders, "has", "have") + " it", {}}};
+    }
+    return {{Severity::warning, subject,
+             names_of(holders, "has", "have") + " it: pomona will serve without HTTP",
+             "stop that program, or choose another http-port or an http-address of its own"}};
+}
+
 std::vector<Finding> check_privileges(bool is_root, const Capabilities& capabilities,
                                       const Settings& settings) {
     if (is_root && capabilities.net_raw && capabilities.net_bind_service) {
@@ -217,7 +248,8 @@ std::vector<Finding> check_privileges(bool is_root, const Capabilities& capabili
     }
     constexpr std::uint16_t first_free_port = 1024;
     const bool low_port = settings.tftp == TftpMode::on && settings.tftp_port < first_free_port;
-    if (!capabilities.net_bind_service && (low_port || settings.hold_port)) {
+    const bool low_http_port = settings.http && settings.http_port < first_free_port;
+    if (!capabilities.net_bind_service && (low_port || low_http_port || settings.hold_port)) {
         findings.push_back({low_port ? Severity::error : Severity::warning, "privileges",
                             "CAP_NET_BIND_SERVICE is missing to open ports below 1024", how});
     }
@@ -259,10 +291,13 @@ std::vector<Finding> check_host(const Settings& settings, const ImageCheck& imag
     for (const auto& [name, source] : settings.sources) {
         findings.push_back({Severity::ok, "setting " + name, "from " + source, {}});
     }
-    append(findings,
-           check_interfaces(servers::choose_interfaces(io::list_interfaces(), settings.interfaces)));
+    const servers::InterfaceChoice choice =
+        servers::choose_interfaces(io::list_interfaces(), settings.interfaces);
+    append(findings, check_interfaces(choice));
+    append(findings, check_addresses(settings, choice.taken));
     append(findings, check_dhcp_port(udp_port_holders(dhcp_port), settings));
     append(findings, check_tftp_port(udp_port_holders(settings.tftp_port), settings));
+    append(findings, check_http_port(tcp_port_holders(settings.http_port), settings));
     append(findings, check_privileges(::geteuid() == 0, current_capabilities(), settings));
 
     const base::Result<Account> account = find_account(settings.user);

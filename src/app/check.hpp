@@ -4,6 +4,7 @@
 #include "app/port_holders.hpp"
 #include "app/privileges.hpp"
 #include "app/settings.hpp"
+#include "io/interfaces.hpp"
 #include "servers/interface_choice.hpp"
 
 #include <cstdint>
@@ -43,11 +44,18 @@ int run_check(const Settings& settings, bool json, std::ostream& output, const I
 
 std::vector<Finding> check_interfaces(const servers::InterfaceChoice& choice);
 
+/// Addresses for loaders that lie in no network of the interfaces that are served: a pool is an error, a host
+/// a warning.
+std::vector<Finding> check_addresses(const Settings& settings, std::span<const io::Interface> served);
+
 /// `holders` of UDP port 67. Programs named pomona count as ours.
 std::vector<Finding> check_dhcp_port(std::span<const PortHolder> holders, const Settings& settings);
 
 /// `holders` of the TFTP port.
 std::vector<Finding> check_tftp_port(std::span<const PortHolder> holders, const Settings& settings);
+
+/// `all_holders` of the HTTP port; those of other addresses than ours are passed over.
+std::vector<Finding> check_http_port(std::span<const PortHolder> all_holders, const Settings& settings);
 
 /// What this process, or the one that an administrator starts, can do.
 std::vector<Finding> check_privileges(bool is_root, const Capabilities& capabilities,

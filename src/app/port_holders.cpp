@@ -1,5 +1,7 @@
 #include "app/port_holders.hpp"
 
+#include "app/flag.hpp"
+
 #include <algorithm>
 #include <array>
 #include <bit>
@@ -22,7 +24,8 @@ using Sockets = std::map<std::string, base::Ipv4Address, std::less<>>;
 
 /// Lines like "  12: 0100007F:0045 00000000:0000 07 00000000:00000000 00:00000000 00000000 0 0 INODE ...":
 /// the address is in the host's order of bytes, as one number per 32 bits.
-void read_sockets(const std::string& file, std::uint16_t port, Sockets& sockets) {
+/// With `state` only those in it.
+void read_sockets(const std::string& file, std::uint16_t port, std::string_view state, Sockets& sockets) {
     std::ifstream stream(file);
     std::string line;
     std::getline(stream, line);  // headings
@@ -30,6 +33,7 @@ void read_sockets(const std::string& file, std::uint16_t port, Sockets& sockets)
         std::istringstream words(line);
         const std::vector<std::string> columns{std::istream_iterator<std::string>(words), {}};
         constexpr std::size_t local = 1;
+        constexpr std::size_t state_column = 3;
         constexpr std::size_t inode = 9;
         if (columns.size() <= inode) continue;
         const std::string& endpoint = columns[local];
@@ -38,7 +42,7 @@ void read_sockets(const std::string& file, std::uint16_t port, Sockets& sockets)
 
         unsigned found_port = 0;
         std::from_chars(endpoint.data() + colon + 1, endpoint.data() + endpoint.size(), found_port, 16);
-        if (found_port != port) continue;
+        if (found_port != port || (!state.empty() && columns[state_column] != state)) continue;
         std::uint32_t address = 0;
         constexpr std::size_t ipv4_digits = 8;
         if (colon == ipv4_digits) {
@@ -63,13 +67,7 @@ std::string_view socket_inode(std::string_view link) {
     return link.substr(begin.size(), link.size() - begin.size() - 1);
 }
 
-}  // namespace
-
-std::vector<PortHolder> udp_port_holders(std::uint16_t port, const std::string& proc) {
-    Sockets sockets;
-    read_sockets(proc + "/net/udp", port, sockets);
-    read_sockets(proc + "/net/udp6", port, sockets);
-
+std::vector<PortHolder> holders_of(const Sockets& sockets, const std::string& proc) {
     std::vector<PortHolder> holders;
     if (sockets.empty()) return holders;
     Sockets unseen = sockets;
@@ -98,6 +96,41 @@ std::vector<PortHolder> udp_port_holders(std::uint16_t port, const std::string& 
     std::ranges::sort(holders, {},
                       [](const PortHolder& holder) { return std::pair(holder.pid, holder.address); });
     return holders;
+}
+
+}  // namespace
+
+std::vector<PortHolder> udp_port_holders(std::uint16_t port, const std::string& proc) {
+    Sockets sockets;
+    read_sockets(proc + "/net/udp", port, {}, sockets);
+    read_sockets(proc + "/net/udp6", port, {}, sockets);
+    return holders_of(sockets, proc);
+}
+
+std::vector<PortHolder> tcp_port_holders(std::uint16_t port, const std::string& proc) {
+    constexpr std::string_view listening = "0A";
+    Sockets sockets;
+    read_sockets(proc + "/net/tcp", port, listening, sockets);
+    read_sockets(proc + "/net/tcp6", port, listening, sockets);
+    return holders_of(sockets, proc);
+}
+
+std::string names_of(std::span<const PortHolder> holders, std::string_view one, std::string_view several) {
+    std::vector<std::string> names;
+    for (const PortHolder& holder : holders) {
+        std::string name = "a program that only root can see";
+        if (holder.pid != 0) {
+            // The kernel lets a program call itself anything.
+            name = std::ranges::all_of(holder.program, [](unsigned char c) { return c > 0x20 && c < 0x7f; })
+                       ? holder.program
+                       : in_quotes(holder.program);
+            name += " (pid " + std::to_string(holder.pid) + ")";
+        }
+        if (std::ranges::find(names, name) == names.end()) names.push_back(std::move(name));
+    }
+    std::string text;
+    for (std::size_t i = 0; i < names.size(); ++i) text += (i == 0 ? "" : " and ") + names[i];
+    return text + " " + std::string(names.size() == 1 ? one : several);
 }
 
 }  // namespace pomona::app

@@ -1,4 +1,4 @@
-// Who holds a UDP port on this host, told by /proc: net/udp names the sockets, */fd the programs.
+// Who holds a port on this host, told by /proc: net/udp and net/tcp name the sockets, */fd the programs.
 #pragma once
 
 #include <pomona/base/addresses.hpp>
@@ -6,7 +6,9 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace pomona::app {
@@ -24,5 +26,10 @@ struct PortHolder {
 
 /// One entry per program and address, in the order of pids. `proc` is replaceable for tests.
 std::vector<PortHolder> udp_port_holders(std::uint16_t port, const std::string& proc = "/proc");
+/// The same for TCP: those who take connections there.
+std::vector<PortHolder> tcp_port_holders(std::uint16_t port, const std::string& proc = "/proc");
+
+/// "dhcpd (pid 12) and dnsmasq (pid 13) have", each program once; the last word is `one` or `several`.
+std::string names_of(std::span<const PortHolder> holders, std::string_view one, std::string_view several);
 
 }  // namespace pomona::app

@@ -1,5 +1,7 @@
 #include "app/serve.hpp"
 
+#include "app/check.hpp"
+#include "app/port_holders.hpp"
 #include "app/privileges.hpp"
 #include "app/published_images.hpp"
 #include "io/interfaces.hpp"
@@ -8,6 +10,8 @@
 #include "servers/boot_server.hpp"
 #include "servers/content.hpp"
 #include "servers/control_server.hpp"
+#include "servers/http_files.hpp"
+#include "servers/http_server.hpp"
 #include "servers/interface_choice.hpp"
 #include "servers/line_budget.hpp"
 #include "servers/log.hpp"
@@ -57,7 +61,7 @@ constexpr std::chrono::seconds interface_check{5};
 constexpr std::chrono::hours expiry_check{24};
 /// 'pomona machine' may be at work on the machines of a daemon that does not run yet.
 constexpr std::chrono::seconds lock_patience{2};
-/// Log lines a second about refused TFTP requests; the rest is counted.
+/// Log lines a second about refused requests for files, of TFTP and of HTTP each; the rest is counted.
 constexpr unsigned refusal_lines_a_second = 100;
 
 /// Something that keeps the daemon from starting; the caller prints it and ends.
@@ -89,8 +93,12 @@ servers::BootServer::Options boot_options(const Settings& settings) {
                       .answer_discover = settings.bootp_answer_discover,
                       .lifetime = std::chrono::seconds(settings.bootp_lifetime),
                       .hosts = settings.hosts,
-                      .networks = settings.bootp_networks},
+                      .networks = settings.bootp_networks,
+                      .borrow = settings.bootp_borrow},
             .probe_wait = std::chrono::milliseconds(settings.bootp_probe_wait),
+            .loan_time = std::chrono::seconds(settings.bootp_borrow_time),
+            .pool = settings.bootp ? settings.bootp_pool : std::vector<model::AddressRange>(),
+            .pool_file = settings.state_dir + "/leases.db",
             .max_machines = settings.max_machines,
             .access = {.allow_macs = settings.allow_macs,
                        .deny_macs = settings.deny_macs,
@@ -170,11 +178,52 @@ servers::TftpServerOptions tftp_options(const Settings& settings) {
     return options;
 }
 
-std::shared_ptr<const servers::Content> content_of(const Settings& settings) {
+/// Called by the threads of the HTTP server.
+void log_http_end(base::Guarded<servers::LineBudget>& refusals, const servers::HttpReport& report) {
+    using enum servers::HttpEnd;
+    if (report.end == refused || report.end == malformed || report.end == too_many) {
+        const auto verdict = refusals.with(
+            [](servers::LineBudget& budget) { return budget.ask(std::chrono::steady_clock::now()); });
+        if (verdict.held_back > 0) {
+            log_event(Level::warn, "http-refusals-not-logged", {{"count", verdict.held_back}});
+        }
+        if (!verdict.write) return;
+    }
+    log_event(report.end == completed ? Level::info : Level::warn, "http",
+              {{"client", report.client.text()},
+               {"method", report.method},
+               {"path", report.target},
+               {"file", report.name},
+               {"end", servers::http_end_name(report.end)},
+               {"status", report.status},
+               {"detail", report.detail},
+               {"range", report.range},
+               {"bytes", report.bytes},
+               {"size", report.size},
+               {"seconds", std::chrono::duration<double>(report.duration).count()},
+               {"rate", static_cast<std::uint64_t>(report.rate())},
+               {"agent", report.user_agent}});
+}
+
+servers::HttpServerOptions http_options(const Settings& settings) {
+    servers::HttpServerOptions options;
+    options.port = settings.http_port;
+    options.addresses = settings.http_addresses;
+    options.max_connections = settings.http_max_connections;
+    options.max_connections_per_client = settings.http_max_connections_per_client;
+    options.on_end = [refusals = std::make_shared<base::Guarded<servers::LineBudget>>(
+                          servers::LineBudget(refusal_lines_a_second))](const servers::HttpReport& report) {
+        log_http_end(*refusals, report);
+    };
+    return options;
+}
+
+std::shared_ptr<const servers::Content> content_of(const Settings& settings,
+                                                   std::optional<std::uint16_t> http_port) {
     std::vector<servers::ContentRoot> shares;
     shares.reserve(settings.image_roots.size());
     for (const ImageRoot& root : settings.image_roots) shares.push_back({root.name, root.path});
-    return std::make_shared<const servers::Content>(std::move(shares), settings.tftp_root);
+    return std::make_shared<const servers::Content>(std::move(shares), settings.tftp_root, http_port);
 }
 
 /// Wakes the loop when the host's interfaces change.
@@ -218,12 +267,14 @@ class Daemon {
 
   private:
     static void become_user(const Settings& settings);
+    void open_http();
     void open_tftp();
     void hold_port();
     void start_control();
     /// Opens and closes capture ports as the host's interfaces are now. On the boot thread, or before it
     /// runs.
     std::size_t refresh_interfaces(bool starting);
+    void check_pool(const std::vector<io::Interface>& taken) const;
     void watch_interfaces();
     void check_interfaces_later();
     void wait_for_signal();
@@ -249,9 +300,15 @@ class Daemon {
     boost::asio::steady_timer interface_check_;
     /// Of the last look, so that each is told once.
     std::vector<servers::RefusedInterface> refused_;
+    /// Of TFTP and HTTP; it knows whether there is HTTP, since boot programs are told.
+    std::shared_ptr<const servers::Content> content_;
     std::unique_ptr<servers::TftpServer> tftp_;
+    /// Who had its port before root was gone, which alone sees the names.
+    std::vector<PortHolder> http_port_holders_;
+    std::unique_ptr<servers::HttpServer> http_;
     std::unique_ptr<servers::ControlServer> control_;
     std::jthread tftp_thread_;
+    std::jthread http_thread_;
 };
 
 Daemon::Daemon(const Settings& settings)
@@ -263,6 +320,7 @@ Daemon::Daemon(const Settings& settings)
       interface_watch_(boot_.context()),
       interface_check_(boot_.context()) {
     // Two capabilities are all that opening ports takes, so root is gone before anything is opened.
+    if (settings.http) http_port_holders_ = tcp_port_holders(settings.http_port);
     become_user(settings);
     require_roots(settings);
     state_lock_ = store::FolderLock::take(settings.state_dir, store::FolderLock::Kind::alone, lock_patience);
@@ -291,6 +349,7 @@ Daemon::Daemon(const Settings& settings)
                "'pomona check' says of each one why not");
     }
     hold_port();
+    open_http();
     open_tftp();
     start_control();
     images_->start();
@@ -300,6 +359,7 @@ Daemon::Daemon(const Settings& settings)
     check_interfaces_later();
     expire_later();
     if (tftp_) tftp_thread_ = std::jthread([this](const std::stop_token& stop) { tftp_->run(stop); });
+    if (http_) http_thread_ = std::jthread([this](const std::stop_token& stop) { http_->run(stop); });
     boot_.start();
 }
 
@@ -309,6 +369,10 @@ Daemon::~Daemon() {
     if (tftp_thread_.joinable()) {
         tftp_thread_.request_stop();
         tftp_thread_.join();
+    }
+    if (http_thread_.joinable()) {
+        http_thread_.request_stop();
+        http_thread_.join();
     }
     images_.reset();
     boot_.stop();
@@ -336,6 +400,17 @@ void Daemon::become_user(const Settings& settings) {
     }
 }
 
+/// Elsewhere the pool's addresses would be wrong ones.
+void Daemon::check_pool(const std::vector<io::Interface>& taken) const {
+    for (const Finding& finding : check_addresses(settings_, taken)) {
+        if (finding.severity == Finding::Severity::error) {
+            refuse(finding.what, settings_.place_of(finding.subject), finding.remedy);
+        }
+        log_event(Level::warn, "host-elsewhere",
+                  {{"subject", finding.subject}, {"what", finding.what}, {"remedy", finding.remedy}});
+    }
+}
+
 std::size_t Daemon::refresh_interfaces(bool starting) {
     const std::vector<io::Interface> all = io::list_interfaces();
     auto [taken, refused] = servers::choose_interfaces(all, settings_.interfaces);
@@ -350,6 +425,7 @@ std::size_t Daemon::refresh_interfaces(bool starting) {
             {{"interface", interface.name}, {"reason", interface.reason}, {"remedy", interface.remedy}});
     }
     refused_ = std::move(refused);
+    if (starting) check_pool(taken);
     return boot_server_->serve(taken, all);
 }
 
@@ -390,7 +466,7 @@ void Daemon::open_tftp() {
         log_event(Level::info, "tftp-not-served", {{"setting", settings_.source_of("tftp")}});
         return;
     }
-    auto opened = servers::TftpServer::open(tftp_options(settings_), content_of(settings_));
+    auto opened = servers::TftpServer::open(tftp_options(settings_), content_);
     if (opened) {
         tftp_ = *std::move(opened);
         return;
@@ -400,6 +476,28 @@ void Daemon::open_tftp() {
               {{"error", opened.error().text()},
                {"effect", "Macs see images but cannot download them from here"},
                {"otherwise", "tftp = external names the files for the other server"}});
+}
+
+void Daemon::open_http() {
+    content_ = content_of(settings_, settings_.http ? std::optional(settings_.http_port) : std::nullopt);
+    if (!settings_.http) {
+        log_event(Level::info, "http-not-served", {{"setting", settings_.source_of("http")}});
+        return;
+    }
+    // A handler that makes its answers stands before the files.
+    auto opened =
+        servers::HttpServer::open(http_options(settings_), servers::first_of({servers::HttpFiles(content_)}));
+    if (opened) {
+        http_ = *std::move(opened);
+        return;
+    }
+    content_ = content_of(settings_, std::nullopt);
+    // Macs can still choose, and have TFTP.
+    log_event(
+        Level::error, "http-not-served",
+        {{"error", opened.error().text()},
+         {"holder", http_port_holders_.empty() ? "" : names_of(http_port_holders_, "has it", "have it")},
+         {"effect", "loaders and disk images are not served by HTTP from here"}});
 }
 
 void Daemon::start_control() {
@@ -433,6 +531,16 @@ void Daemon::add_status(nlohmann::json& status) const {
     for (const policy::SilenceText& text : policy::silence_texts()) {
         const std::uint64_t count = counters.silences[static_cast<std::size_t>(text.reason)];
         if (count > 0) status["silences"][std::string(text.name)] = count;
+    }
+    if (http_) {
+        const servers::HttpCounters http = http_->counters();
+        status["http"] = {{"connections", http.connections},
+                          {"requests", http.requests},
+                          {"running", http.running},
+                          {"completed", http.completed},
+                          {"refused", http.refused},
+                          {"failed", http.failed},
+                          {"bytes", http.bytes}};
     }
     if (!tftp_) return;
     const servers::TftpCounters tftp = tftp_->counters();
@@ -487,7 +595,8 @@ void Daemon::run() {
               {{"version", POMONA_VERSION},
                {"images", catalogue_.current()->images().size()},
                {"machines", registry_->size()},
-               {"tftp", tftp_ != nullptr}});
+               {"tftp", tftp_ != nullptr},
+               {"http", http_ != nullptr}});
     sd_notify(0, "READY=1");
     main_loop_.run();
 }

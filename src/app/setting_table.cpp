@@ -180,6 +180,11 @@ Result<base::Ipv4Network> network(const std::string& text) {
     return fail(in_quotes(text) + " is no IPv4 network", {}, "write it like 10.0.1.0/24");
 }
 
+Result<base::Ipv4Address> ipv4_address(const std::string& text) {
+    if (const auto value = base::Ipv4Address::parse(text)) return *value;
+    return fail(in_quotes(text) + " is no IPv4 address", {}, "write it like 10.0.1.11");
+}
+
 Result<base::MacAddress> mac_address(const std::string& text) {
     if (const auto value = base::MacAddress::parse(text)) return *value;
     return fail(in_quotes(text) + " is no MAC address", {}, "write it like 40:6c:8f:37:95:27");
@@ -256,6 +261,10 @@ Result<policy::BootpNetwork> bootp_network(const std::string& text) {
     return result;
 }
 
+Result<model::AddressRange> address_range(const std::string& text) {
+    return model::parse_address_range(text);
+}
+
 Result<model::BootpHost> host(const std::string& text) {
     return model::parse_bootp_host(text);
 }
@@ -310,6 +319,7 @@ constexpr std::string_view loaders = "Addresses for loaders";
 constexpr std::string_view machines = "Machines";
 constexpr std::string_view ports = "Interfaces and ports";
 constexpr std::string_view tftp = "TFTP";
+constexpr std::string_view http = "HTTP";
 constexpr std::string_view logging = "Log";
 
 using S = Settings;
@@ -492,6 +502,33 @@ constexpr std::array table{
          .example = "10.0.5.0/24 router=10.0.5.1 dns=10.0.5.2 domain=example.org",
          .repeatable = true},
         "", "the mask of the interface, and no router"),
+    make<&S::bootp_borrow, &on_or_off>(
+        loaders,
+        {.name = "bootp-borrow",
+         .value_name = "on|off",
+         .help =
+             "ask the site's DHCP server on behalf of machines that speak nothing but BOOTP, as a relay does",
+         .example = "on",
+         .completes = Completes::choices,
+         .choices = switch_choices,
+         .on_or_off = true},
+        "off"),
+    make<&S::bootp_borrow_time, &ranged<std::uint32_t, 1, 86'400>>(
+        loaders,
+        {.name = "bootp-borrow-time",
+         .value_name = "SECONDS",
+         .help = "give a borrowed address back that long after its machine asked last",
+         .example = "120"},
+        "600"),
+    make<&S::bootp_pool, &address_range>(
+        loaders,
+        {.name = "bootp-pool",
+         .value_name = "LOW-HIGH",
+         .help =
+             "give addresses of this range, which no DHCP server has, to machines that nothing is known of",
+         .example = "10.0.1.200-10.0.1.220",
+         .repeatable = true},
+        "", "none"),
     make<&S::hosts, &host>(
         loaders,
         {.name = "host",
@@ -601,6 +638,45 @@ constexpr std::array table{
          .help = "refuse further transfers to one address while so many are running",
          .example = "8"},
         "64"),
+
+    make<&S::http, &on_or_off>(http,
+                               {.name = "http",
+                                .value_name = "on|off",
+                                .help = "serve by HTTP, too, what TFTP serves",
+                                .example = "off",
+                                .completes = Completes::choices,
+                                .choices = switch_choices,
+                                .on_or_off = true},
+                               "on"),
+    make<&S::http_port, &ranged<std::uint16_t, 1, 65535>>(
+        http,
+        {.name = "http-port",
+         .value_name = "PORT",
+         .help = "the TCP port that takes requests; GRUB before 2.12 knows only 80",
+         .example = "8080"},
+        "80"),
+    make<&S::http_addresses, &ipv4_address>(
+        http,
+        {.name = "http-address",
+         .value_name = "ADDRESS",
+         .help = "take requests to this address of the host only, beside another web server",
+         .example = "10.0.1.12",
+         .repeatable = true},
+        "", "all addresses"),
+    make<&S::http_max_connections, &ranged<std::uint32_t, 1, 60000>>(
+        http,
+        {.name = "http-max-connections",
+         .value_name = "NUMBER",
+         .help = "let further connections wait while so many are open",
+         .example = "500"},
+        "1000"),
+    make<&S::http_max_connections_per_client, &ranged<std::uint32_t, 1, 60000>>(
+        http,
+        {.name = "http-max-connections-per-client",
+         .value_name = "NUMBER",
+         .help = "refuse requests on further connections of one address while so many are open",
+         .example = "16"},
+        "256"),
 
     make<&S::state_dir, &absolute_path>(
         daemon,

@@ -260,6 +260,21 @@ Result<void> cross_check(const Settings& settings) {
         return fail("it is more than tftp-max-transfers, " + std::to_string(settings.tftp_max_transfers),
                     place("tftp-max-transfers-per-client"), "lower it, or raise tftp-max-transfers");
     }
+    if (settings.http_max_connections_per_client > settings.http_max_connections &&
+        settings.source_of("http-max-connections-per-client") != "default") {
+        return fail("it is more than http-max-connections, " + std::to_string(settings.http_max_connections),
+                    place("http-max-connections-per-client"), "lower it, or raise http-max-connections");
+    }
+    for (std::size_t i = 0; i < settings.bootp_pool.size(); ++i) {
+        for (std::size_t k = 0; k < i; ++k) {
+            const model::AddressRange& one = settings.bootp_pool[k];
+            const model::AddressRange& other = settings.bootp_pool[i];
+            if (one.low <= other.high && other.low <= one.high) {
+                return fail(one.text() + " and " + other.text() + " overlap", place("bootp-pool"),
+                            "shorten one of them");
+            }
+        }
+    }
     const std::string hosts_place = place(settings.bootptab.empty() ? "host" : "bootptab");
     for (std::size_t i = 0; i < settings.hosts.size(); ++i) {
         for (std::size_t k = 0; k < i; ++k) {

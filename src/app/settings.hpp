@@ -7,6 +7,7 @@
 #include <pomona/base/addresses.hpp>
 #include <pomona/base/error.hpp>
 #include <pomona/model/bootp_host.hpp>
+#include <pomona/model/bootp_pool.hpp>
 #include <pomona/policy/situation.hpp>
 
 #include <cstddef>
@@ -72,6 +73,9 @@ struct Settings {
     std::uint32_t bootp_lifetime = 1800;   ///< seconds
     std::uint32_t bootp_probe_wait = 100;  ///< milliseconds; 0: nobody is asked
     std::vector<policy::BootpNetwork> bootp_networks;
+    bool bootp_borrow = false;
+    std::uint32_t bootp_borrow_time = 600;  ///< seconds
+    std::vector<model::AddressRange> bootp_pool;
     std::vector<model::BootpHost> hosts;
     std::string bootptab;  ///< empty: none
 
@@ -91,6 +95,12 @@ struct Settings {
     std::uint16_t tftp_max_windowsize = 64;
     std::uint32_t tftp_max_transfers = 4000;
     std::uint32_t tftp_max_transfers_per_client = 64;
+
+    bool http = true;
+    std::uint16_t http_port = 80;
+    std::vector<base::Ipv4Address> http_addresses;  ///< empty: all of this host
+    std::uint32_t http_max_connections = 1000;
+    std::uint32_t http_max_connections_per_client = 256;
 
     servers::Level log_level = servers::Level::info;
     servers::LogFormat log_format = servers::LogFormat::text;

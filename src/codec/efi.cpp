@@ -5,6 +5,7 @@
 #include <cstring>
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace pomona::codec {
 
@@ -54,6 +55,26 @@ std::string at(std::uint64_t offset) {
     return "offset " + std::to_string(offset);
 }
 
+/// What else people take for a boot program, by its first octets; empty if unknown.
+std::string_view other_program(const FileView& file, std::uint64_t start) {
+    const std::uint32_t first = file.u32(start).value_or(0);
+    if (file.u16(start) == 0xaa55) return "the boot ROM of a network card";
+    if (first == 0x464c457f) return "an ELF program";
+    if (first == 0xfeedface || first == 0xfeedfacf || first == 0xbebafeca || first == 0xcefaedfe) {
+        return "a program for Mac OS X, not for the firmware";
+    }
+    if (first == 0x70692123) return "an iPXE script";
+    if ((first & 0xffffffU) == 0x088b1f) return "a file compressed by gzip";
+    if (first == 0x04034b50) return "a ZIP archive";
+    if (first == 0x21726178) return "a package of Mac OS X";
+    if ((first & 0xffffU) == 0x2123) return "a script";
+    if (first == 0x4d58503c || first == 0x6d783f3c || first == 0x6d783fbf) return "an XML file";
+    // ISO 9660 leaves the first 16 sectors free, often for such a boot sector.
+    if (file.u32(start + 0x8001) == 0x30304443) return "an ISO image of a disc";
+    if (file.u16(start + 510) == 0xaa55) return "a boot sector for a PC's BIOS";
+    return {};
+}
+
 bool starts_like_pe(const FileView& file, std::uint64_t offset) {
     return file.u16(offset) == 0x5a4d;
 }
@@ -77,10 +98,12 @@ base::Result<void> check_sections(const FileView& file, std::uint64_t start, std
 }
 
 /// A PE program between `start` and `end` of the file.
-base::Result<EfiMachine> inspect_pe(const FileView& file, std::uint64_t start, std::uint64_t end) {
+base::Result<EfiSlice> inspect_pe(const FileView& file, std::uint64_t start, std::uint64_t end) {
     if (!starts_like_pe(file, start)) {
-        return base::fail("this is no EFI program (it does not start with MZ)", at(start),
-                          "use an EFI program such as GRUB's or iPXE's, or Apple's booter");
+        const std::string_view other = other_program(file, start);
+        return base::fail("this is no EFI program" +
+                              (other.empty() ? " (it does not start with MZ)" : " but " + std::string(other)),
+                          at(start), "use an EFI program such as GRUB's or iPXE's, or Apple's booter");
     }
     const auto pe_offset = file.u32(start + 0x3c);
     if (!pe_offset || start + *pe_offset + 24 > end) {
@@ -115,7 +138,17 @@ base::Result<EfiMachine> inspect_pe(const FileView& file, std::uint64_t start, s
     }
     const auto checked = check_sections(file, start, end, pe + 24 + *optional_size, *sections);
     if (!checked) return std::unexpected(checked.error());
-    return machine == machine_x64 ? EfiMachine::x64 : EfiMachine::ia32;
+    return EfiSlice{.machine = machine == machine_x64 ? EfiMachine::x64 : EfiMachine::ia32,
+                    .offset = start,
+                    .size = end - start,
+                    .subsystem = *subsystem};
+}
+
+/// Apple writes 0. Others write the number of octets, or its power of two as in Apple's other containers.
+bool is_aligned(std::uint32_t offset, std::uint32_t alignment) {
+    if (alignment == 0) return true;
+    const bool as_octets = (alignment & (alignment - 1)) == 0 && offset % alignment == 0;
+    return as_octets || (alignment < 32 && offset % (std::uint32_t{1} << alignment) == 0);
 }
 
 base::Result<EfiProgram> inspect_container(const FileView& file) {
@@ -130,8 +163,10 @@ base::Result<EfiProgram> inspect_container(const FileView& file) {
         const auto cpu = file.u32(header);
         const auto offset = file.u32(header + 8);
         const auto length = file.u32(header + 12);
+        const auto alignment = file.u32(header + 16);
         const std::string name = "slice " + std::to_string(i + 1) + " of the universal container";
-        if (!cpu || !offset || !length) return base::fail(name + " has no header", at(header), copy_again);
+        if (!cpu || !offset || !length || !alignment)
+            return base::fail(name + " has no header", at(header), copy_again);
         const std::uint64_t end = std::uint64_t{*offset} + *length;
         if (*length == 0 || end > file.size())
             return base::fail(name + " is cut off", at(header), copy_again);
@@ -141,12 +176,17 @@ base::Result<EfiProgram> inspect_container(const FileView& file) {
                                   "build the container again");
             }
         }
+        if (!is_aligned(*offset, *alignment)) {
+            return base::fail(
+                name + " does not lie at a multiple of its alignment, " + std::to_string(*alignment),
+                at(header + 8), "build the container again");
+        }
         taken.emplace_back(*offset, end);
         if (cpu != cpu_i386 && cpu != cpu_x64) continue;
         const EfiMachine machine = cpu == cpu_x64 ? EfiMachine::x64 : EfiMachine::ia32;
         const auto inner = inspect_pe(file, *offset, end);
         if (!inner) return std::unexpected(inner.error());
-        if (*inner != machine) {
+        if (inner->machine != machine) {
             return base::fail(name + " holds a program for another processor than it says", at(header),
                               "build the container again");
         }
@@ -154,7 +194,7 @@ base::Result<EfiProgram> inspect_container(const FileView& file) {
             return base::fail("two slices are for the same processor", at(header),
                               "build the container again");
         }
-        program.slices.push_back({.machine = machine, .offset = *offset, .size = *length});
+        program.slices.push_back(*inner);
     }
     if (program.slices.empty()) {
         return base::fail("the universal container holds no program for ia32 or x86-64", at(8),
@@ -173,10 +213,9 @@ base::Result<EfiProgram> inspect_efi(std::uint64_t file_size, const ReadAt& read
     const FileView file(file_size, read);
     if (file_size == 0) return base::fail("the file is empty", at(0), "copy the EFI program again");
     if (file.u32(0) == container_magic) return inspect_container(file);
-    const auto machine = inspect_pe(file, 0, file_size);
-    if (!machine) return std::unexpected(machine.error());
-    return EfiProgram{.is_container = false,
-                      .slices = {{.machine = *machine, .offset = 0, .size = file_size}}};
+    const auto slice = inspect_pe(file, 0, file_size);
+    if (!slice) return std::unexpected(slice.error());
+    return EfiProgram{.is_container = false, .slices = {*slice}};
 }
 
 base::Result<EfiProgram> inspect_efi(base::Bytes file) {

@@ -59,6 +59,8 @@ class File {
     [[nodiscard]] std::chrono::sys_time<std::chrono::nanoseconds> modified() const { return modified_; }
     [[nodiscard]] const FileIdentity& identity() const { return identity_; }
     [[nodiscard]] int descriptor() const { return descriptor_.get(); }
+    /// Gives the descriptor away.
+    [[nodiscard]] Descriptor release() && { return std::move(descriptor_); }
 
     /// Octets from `offset` on, spread over `parts` in order; the count read, less than asked only at the end
     /// of the file, or -1 with errno.

@@ -115,7 +115,8 @@ base::Result<FramePort> FramePort::open(const std::string& interface, const Opti
                               (name != nullptr ? std::string(name) : std::to_string(type)) + ")",
                           "interface " + interface, "choose an Ethernet, VLAN, bridge or bond interface");
     }
-    if (pcap_setdirection(pcap, options.outgoing ? PCAP_D_INOUT : PCAP_D_IN) != 0 || pcap_setnonblock(pcap, 1, message) != 0) {
+    if (pcap_setdirection(pcap, options.outgoing ? PCAP_D_INOUT : PCAP_D_IN) != 0 ||
+        pcap_setnonblock(pcap, 1, message) != 0) {
         return std::unexpected(opening_failed(interface, PCAP_ERROR, pcap));
     }
     handle->descriptor = pcap_get_selectable_fd(pcap);

@@ -38,8 +38,9 @@ class FramePort {
         (*static_cast<Function*>(function))(frame);
     }
 
-    /// Unless asked otherwise only frames coming in are seen (pcap_setdirection), also those of VLANs on top of the interface: with
-    /// their tag, while the filter looks behind it. The error names interface, reason and remedy.
+    /// Unless asked otherwise only frames coming in are seen (pcap_setdirection), also those of VLANs on top
+    /// of the interface: with their tag, while the filter looks behind it. The error names interface, reason
+    /// and remedy.
     static base::Result<FramePort> open(const std::string& interface, const Options& options);
 
     FramePort(const FramePort&) = delete;

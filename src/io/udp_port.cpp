@@ -7,8 +7,10 @@
 #include <linux/filter.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <string>
@@ -73,16 +75,46 @@ base::Result<RoutedSender> RoutedSender::open() {
 }
 
 base::Result<void> RoutedSender::send(base::Bytes packet) {
+    return send_with(packet, nullptr, 0);
+}
+
+base::Result<void> RoutedSender::send_on(unsigned interface_index, base::Bytes packet) {
+    alignas(cmsghdr) std::array<std::uint8_t, CMSG_SPACE(sizeof(in_pktinfo))> control{};
+    auto* const part = reinterpret_cast<cmsghdr*>(control.data());
+    part->cmsg_level = IPPROTO_IP;
+    part->cmsg_type = IP_PKTINFO;
+    part->cmsg_len = CMSG_LEN(sizeof(in_pktinfo));
+    in_pktinfo info{};
+    info.ipi_ifindex = static_cast<int>(interface_index);
+    std::memcpy(CMSG_DATA(part), &info, sizeof info);
+    // Only here: elsewhere a broadcast is a mistake that the kernel should name.
+    int broadcast = 1;
+    (void)setsockopt(descriptor_.get(), SOL_SOCKET, SO_BROADCAST, &broadcast, sizeof broadcast);
+    auto sent = send_with(packet, control.data(), control.size());
+    broadcast = 0;
+    (void)setsockopt(descriptor_.get(), SOL_SOCKET, SO_BROADCAST, &broadcast, sizeof broadcast);
+    return sent;
+}
+
+base::Result<void> RoutedSender::send_with(base::Bytes packet, const void* control,
+                                           std::size_t control_size) {
     if (packet.size() < ipv4_header_bytes || packet[0] >> 4 != 4) {
         return base::fail("Not an IPv4 packet", "routed sending");
     }
     sockaddr_in to{};
     to.sin_family = AF_INET;
     std::memcpy(&to.sin_addr, packet.data() + ipv4_destination, sizeof to.sin_addr);
+    iovec part{const_cast<std::uint8_t*>(packet.data()), packet.size()};
+    msghdr message{};
+    message.msg_name = &to;
+    message.msg_namelen = sizeof to;
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    message.msg_control = const_cast<void*>(control);
+    message.msg_controllen = control_size;
     ssize_t sent = -1;
     do {
-        sent = sendto(descriptor_.get(), packet.data(), packet.size(), 0,
-                      reinterpret_cast<const sockaddr*>(&to), sizeof to);
+        sent = sendmsg(descriptor_.get(), &message, 0);
     } while (sent < 0 && errno == EINTR);
     if (sent >= 0) return {};
 

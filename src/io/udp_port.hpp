@@ -7,6 +7,7 @@
 #include <pomona/base/bytes.hpp>
 #include <pomona/base/error.hpp>
 
+#include <cstddef>
 #include <cstdint>
 #include <utility>
 
@@ -32,8 +33,12 @@ class RoutedSender {
 
     /// `packet` begins with its IPv4 header. The error says "no route" and the like in words.
     base::Result<void> send(base::Bytes packet);
+    /// To the link of one interface, broadcasts too; servers on this host that listen there get it as well.
+    base::Result<void> send_on(unsigned interface_index, base::Bytes packet);
 
   private:
+    base::Result<void> send_with(base::Bytes packet, const void* control, std::size_t control_size);
+
     explicit RoutedSender(Descriptor descriptor) : descriptor_(std::move(descriptor)) {}
 
     Descriptor descriptor_;

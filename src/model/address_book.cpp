@@ -52,6 +52,14 @@ const HeldAddress* AddressBook::find(base::MacAddress mac) const {
     return found == machines_.end() ? nullptr : &found->second;
 }
 
+bool AddressBook::is_held_by_another(base::MacAddress mac, base::Ipv4Address address) const {
+    for (auto at = by_address_.lower_bound({address, base::MacAddress()});
+         at != by_address_.end() && at->first == address; ++at) {
+        if (at->second != mac) return true;
+    }
+    return false;
+}
+
 /// The machine's entry with this address, new or brought up to date.
 HeldAddress& AddressBook::entry(base::MacAddress mac, base::Ipv4Address address, TimePoint now) {
     auto at = machines_.find(mac);

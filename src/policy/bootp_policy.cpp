@@ -14,7 +14,7 @@ using model::NetBootImage;
 using model::NetworkFacts;
 
 Quiet quiet(Silence reason) {
-    return Quiet{.reason = reason, .change = std::nullopt};
+    return Quiet{.reason = reason, .change = std::nullopt, .borrow_in = std::nullopt};
 }
 
 bool was_served(const Situation& situation) {
@@ -24,6 +24,12 @@ bool was_served(const Situation& situation) {
 /// The image that the loader came from: what this Mac chose here, while it is published.
 const NetBootImage* chosen_image(const Situation& situation) {
     return was_served(situation) ? situation.catalogue.find(situation.client->image) : nullptr;
+}
+
+/// The interface's network that the machine is in, for addresses that come from elsewhere than from itself.
+const base::Ipv4Network* link_network(const BootpRequest& request, const Situation& situation) {
+    if (request.relayed() || situation.identity.addresses.empty()) return nullptr;
+    return &situation.identity.addresses.front();
 }
 
 /// An address to give, and where it comes from.
@@ -46,6 +52,33 @@ bool is_at(const HeldAddress& held, const BootpRequest& request, const ServerIde
            });
 }
 
+/// For a machine that was never heard to hold an address: one on loan, else one of the pool. Never for a
+/// DISCOVER, which its DHCP server answers.
+std::expected<Found, Silence> find_unheld(const BootpRequest& request, const Situation& situation) {
+    if (request.discover) return std::unexpected(Silence::no_address_known);
+    if (const HeldAddress* loan = situation.borrowed;
+        loan != nullptr && loan->place.interface == situation.identity.interface) {
+        return Found{.address = loan->address, .source = "borrowed", .host = nullptr, .held = loan};
+    }
+    const base::Ipv4Network* link = link_network(request, situation);
+    if (situation.bootp.borrow && link != nullptr && !situation.loan_refused) {
+        return std::unexpected(Silence::address_on_loan);
+    }
+    if (situation.pool != nullptr && !situation.pool->is_off()) {
+        const base::MacAddress mac = request.header.mac();
+        const auto usable = [&](base::Ipv4Address address) {
+            return link != nullptr && link->contains(address) && !situation.identity.is_own(address) &&
+                   std::ranges::find(situation.bootp.hosts, address, &model::BootpHost::address) ==
+                       situation.bootp.hosts.end() &&
+                   (situation.book == nullptr || !situation.book->is_held_by_another(mac, address));
+        };
+        const auto address = situation.pool->address_for(mac, situation.now, usable);
+        if (!address) return std::unexpected(Silence::pool_empty);
+        return Found{.address = *address, .source = "pool", .host = nullptr, .held = nullptr};
+    }
+    return std::unexpected(situation.loan_refused ? Silence::loan_refused : Silence::no_address_known);
+}
+
 std::expected<Found, Silence> find_address(const BootpRequest& request, const Situation& situation) {
     const auto host = std::ranges::find(situation.bootp.hosts, request.header.mac(), &model::BootpHost::mac);
     if (host != situation.bootp.hosts.end()) {
@@ -58,7 +91,7 @@ std::expected<Found, Silence> find_address(const BootpRequest& request, const Si
         return Found{.address = host->address, .source = "host", .host = &*host, .held = nullptr};
     }
     const HeldAddress* held = situation.held;
-    if (held == nullptr) return std::unexpected(Silence::no_address_known);
+    if (held == nullptr) return find_unheld(request, situation);
     if (held->contested_by) return std::unexpected(Silence::address_contested);
     if (!held->is_fresh(situation.now, situation.bootp.lifetime)) {
         return std::unexpected(Silence::address_expired);
@@ -138,7 +171,11 @@ Decision decide(const BootpRequest& request, const Situation& situation) {
     }
     if (!situation.bootp.on) return quiet(Silence::bootp_off);
     const auto found = find_address(request, situation);
-    if (!found) return quiet(found.error());
+    if (!found) {
+        Quiet silent = quiet(found.error());
+        if (silent.reason == Silence::address_on_loan) silent.borrow_in = *link_network(request, situation);
+        return silent;
+    }
     const base::Ipv4Address ciaddr = request.header.ciaddr;
     if (!ciaddr.is_zero() && ciaddr != found->address) return quiet(Silence::other_client_address);
     const auto server = situation.identity.identifier_for(request.asked, found->address);
@@ -153,6 +190,7 @@ Decision decide(const BootpRequest& request, const Situation& situation) {
     // The administrator answers for a fixed address; one that was learned may have passed to another host
     // unseen.
     answer.probe_address = found->host == nullptr && !request.relayed();
+    answer.from_pool = found->source == "pool";
     answer.relay_information = request.relay_information;
 
     const NetBootImage* image = chosen_image(situation);

@@ -15,7 +15,7 @@ constexpr std::size_t largest_inform_answer = 8'192;
 constexpr std::size_t largest_offer = 1'500;
 
 Quiet quiet(Silence reason) {
-    return Quiet{.reason = reason, .change = std::nullopt};
+    return Quiet{.reason = reason, .change = std::nullopt, .borrow_in = std::nullopt};
 }
 
 /// The remembered image, while it exists and this client may still have it.
@@ -110,7 +110,8 @@ Decision decide(const BsdpSelect& request, const Situation& situation) {
     if (!server) {
         const model::ClientKey key = key_of(client);
         return Quiet{.reason = Silence::other_server,
-                     .change = model::ForgetClient{.mac = key.mac, .model = key.model}};
+                     .change = model::ForgetClient{.mac = key.mac, .model = key.model},
+                     .borrow_in = std::nullopt};
     }
 
     const auto failed = [&](std::string_view why) {
@@ -175,8 +176,10 @@ Decision decide(const BsdpAddressNote& request, const Situation& situation) {
         return quiet(Silence::address_of_unknown_client);
     }
     return Quiet{.reason = Silence::address_noted,
-                 .change = model::NoteAddress{
-                     .key = key_of(request.client), .address = *request.address, .when = situation.now}};
+                 .change =
+                     model::NoteAddress{
+                         .key = key_of(request.client), .address = *request.address, .when = situation.now},
+                 .borrow_in = std::nullopt};
 }
 
 model::ClientKey key_of(const BsdpClient& client) {

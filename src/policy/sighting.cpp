@@ -36,15 +36,6 @@ std::string name_of(const DhcpView& message, Option code) {
     return plain ? std::string(text) : std::string();
 }
 
-model::NetworkFacts facts_of(const DhcpView& message) {
-    const auto routers = addresses_of(message, Option::router);
-    return {.mask = message.option_address(Option::subnet_mask),
-            .router = routers.empty() ? std::nullopt : std::optional(routers.front()),
-            .name_servers = addresses_of(message, Option::domain_name_server),
-            .host_name = name_of(message, Option::host_name),
-            .domain_name = name_of(message, Option::domain_name)};
-}
-
 bool is_apple(const DhcpView& message) {
     return codec::parse_vendor_class(message.option(Option::vendor_class).value_or(base::Bytes{}))
         .has_value();
@@ -91,7 +82,7 @@ std::optional<Sighting> from_server(const DhcpView& message, Sighting sighting) 
             sighting.kind = Sighting::Kind::granted;
             sighting.address = message.header().yiaddr;
             sighting.lease = std::chrono::seconds(base::ByteReader(*lease).u32());
-            sighting.facts = facts_of(message);
+            sighting.facts = network_facts_in(message);
             return sighting;
         }
         case DhcpType::nak:
@@ -119,6 +110,15 @@ std::optional<Sighting> sighting_in(const codec::Datagram& datagram) {
         return from_server(*message, sighting);
     }
     return std::nullopt;
+}
+
+model::NetworkFacts network_facts_in(const DhcpView& message) {
+    const auto routers = addresses_of(message, Option::router);
+    return {.mask = message.option_address(Option::subnet_mask),
+            .router = routers.empty() ? std::nullopt : std::optional(routers.front()),
+            .name_servers = addresses_of(message, Option::domain_name_server),
+            .host_name = name_of(message, Option::host_name),
+            .domain_name = name_of(message, Option::domain_name)};
 }
 
 }  // namespace pomona::policy

@@ -81,10 +81,17 @@ constexpr std::array texts{
                 "A DHCP REQUEST to the DHCP server from a Mac without a record here.", true},
     SilenceText{Silence::bootp_off, "bootp-off",
                 "A loader asks for an address; the setting bootp, which is off, would answer it.", false},
-    SilenceText{
-        Silence::no_address_known, "no-address-known",
-        "No address is known for the machine: it did not choose an image here; a host entry would answer it.",
-        false},
+    SilenceText{Silence::no_address_known, "no-address-known",
+                "No address is known for the machine, which chose no image here: a host entry, bootp-borrow "
+                "or bootp-pool would answer it.",
+                false},
+    SilenceText{Silence::address_on_loan, "address-on-loan",
+                "The site's DHCP server is being asked for an address for this machine; the answer follows.",
+                false},
+    SilenceText{Silence::loan_refused, "loan-refused",
+                "The site's DHCP server lends no address for this machine; it is asked again later.", false},
+    SilenceText{Silence::pool_empty, "pool-empty",
+                "Every address of bootp-pool that suits the link is taken.", false},
     SilenceText{
         Silence::address_expired, "address-expired",
         "The machine was last heard at its address too long ago (bootp-lifetime), or its lease is over.",

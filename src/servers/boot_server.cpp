@@ -4,7 +4,9 @@
 #include "io/udp_port.hpp"
 #include "servers/address_probe.hpp"
 #include "servers/line_budget.hpp"
+#include "servers/loans.hpp"
 #include "servers/log.hpp"
+#include "store/lease_store.hpp"
 
 #include <pomona/base/hex.hpp>
 #include <pomona/codec/arp.hpp>
@@ -38,6 +40,7 @@ constexpr const char* capture_filter = "udp dst port 67";
 /// What the side channel listens to: what DHCP servers tell their clients, also one on this host, and who
 /// speaks from which address. Apart from the requests, so that neither can crowd the other out.
 constexpr const char* side_filter = "(udp src port 67 and udp dst port 68) or arp";
+constexpr const char* relay_filter = "udp src port 67 and udp dst port 67";
 constexpr int side_ring_bytes = 1 << 18;
 /// Opening a capture port makes the kernel wait for some milliseconds; the first Macs need not.
 constexpr std::chrono::milliseconds side_delay{250};
@@ -188,6 +191,11 @@ struct BootServer::State {
     LineBudget silence_lines{silence_lines_a_second};
     model::AddressBook book;
     AddressProbe probe;
+    model::BootpPool pool;
+    std::optional<store::LeaseStore> pool_store;
+    std::optional<Loans> loans;
+    /// Answers of a DHCP server on this host to the relay agent that we play go over the loopback interface.
+    std::shared_ptr<SideChannel> loopback;
     boost::asio::steady_timer side_timer;
     base::Guarded<Counters> counters{};
     Counters counted;  // of this thread, published once per turn
@@ -203,8 +211,16 @@ struct BootServer::State {
                 [this](const std::string& interface, base::Bytes frame) {
                     return send_frame(interface, frame);
                 }),
+          pool(options.pool),
           side_timer(loop) {
         remember_addresses();
+        open_pool();
+        if (options.bootp.on && options.bootp.borrow) {
+            loans.emplace(
+                loop, policy::LeaseBorrower::Options{.keep = options.loan_time},
+                [this](const policy::BorrowMessage& message) { send_as_relay(message); },
+                [this](const std::string& interface, base::Bytes frame) { handle_again(interface, frame); });
+        }
         counted.silences.resize(policy::silence_texts().size());
         auto sender = io::RoutedSender::open();
         if (sender) {
@@ -225,6 +241,11 @@ struct BootServer::State {
     void contest(std::string_view interface, base::MacAddress mac, base::Ipv4Address address,
                  base::MacAddress owner);
     void remember_addresses();
+    void open_pool();
+    void send_as_relay(const policy::BorrowMessage& message);
+    void handle_again(const std::string& interface, base::Bytes frame);
+    void listen_on_loopback();
+    void hear_loopback();
     void open_side_channels_later();
     bool open_side_channel(Port& port);
     void listen(const std::string& interface, const std::shared_ptr<SideChannel>& side);
@@ -350,6 +371,7 @@ void BootServer::State::handle(Port& port, base::Bytes frame, const model::Catal
         ++counted.silences[static_cast<std::size_t>(policy::Silence::not_bootp)];
         return;
     }
+    if (loans && loans->take(*datagram)) return;
     const model::TimePoint moment = now();
     if (options.bootp.on) {
         if (const auto sighting = policy::sighting_in(*datagram)) {
@@ -362,19 +384,26 @@ void BootServer::State::handle(Port& port, base::Bytes frame, const model::Catal
         return;
     }
     const auto client = record_of(*request);
+    const base::MacAddress mac = policy::sender_of(*request).mac;
     const policy::Situation situation{.identity = port.identity,
                                       .rules = options.rules,
                                       .bootp = options.bootp,
                                       .catalogue = images,
                                       .client = client,
-                                      .held = book.find(policy::sender_of(*request).mac),
+                                      .held = book.find(mac),
+                                      .borrowed = loans ? loans->find(mac) : nullptr,
+                                      .loan_refused = loans && loans->is_refused(mac, moment),
+                                      .pool = &pool,
+                                      .book = &book,
                                       .remembered_clients = registry.size(),
                                       .now = moment};
     auto decision = policy::decide(*request, situation);
     if (auto* reply = std::get_if<policy::Answer>(&decision)) {
         answer(port, *request, *reply);
     } else {
-        stay_silent(port, *request, std::get<policy::Quiet>(decision));
+        const auto& quiet = std::get<policy::Quiet>(decision);
+        stay_silent(port, *request, quiet);
+        if (quiet.borrow_in && loans) loans->want(mac, port.interface.name, *quiet.borrow_in, frame);
     }
 }
 
@@ -407,6 +436,65 @@ void BootServer::State::remember_addresses() {
             book.remember(client.key.mac, client.address, client.last_seen);
         }
     }
+}
+
+void BootServer::State::open_pool() {
+    if (pool.is_off() || options.pool_file.empty()) return;
+    pool_store.emplace(options.pool_file, [](const std::string& sentence) {
+        log_event(Level::error, "store", {{"what", sentence}});
+    });
+    pool.load(pool_store->loaded());
+}
+
+void BootServer::State::send_as_relay(const policy::BorrowMessage& message) {
+    const auto port = ports.find(message.interface);
+    if (port == ports.end() || !routed) return;
+    const codec::DatagramHeader header{
+        .link_source = {},
+        .link_destination = {},
+        .source = {message.from, codec::bootp_server_port},
+        .destination = {base::Ipv4Address::broadcast(), codec::bootp_server_port},
+        .ip_id = next_ip_id++};
+    codec::PacketWriter writer(header, message.octets, routed_mtu);
+    writer.for_each_packet(packet_buffer, [&](base::Bytes packet) {
+        const auto sent = routed->send_on(port->second->interface.index, packet);
+        if (!sent) {
+            log_event(Level::warn, "answer-lost",
+                      {{"interface", message.interface}, {"error", sent.error().text()}});
+        }
+        return sent.has_value();
+    });
+}
+
+void BootServer::State::handle_again(const std::string& interface, base::Bytes frame) {
+    if (const auto port = ports.find(interface); port != ports.end()) {
+        handle(*port->second, frame, *catalogue.current());
+    }
+}
+
+void BootServer::State::listen_on_loopback() {
+    if (!loans || loopback) return;
+    auto frames = io::FramePort::open("lo", {.filter = relay_filter, .ring_bytes = side_ring_bytes});
+    if (!frames) {
+        log_event(Level::warn, "interface-not-listened",
+                  {{"interface", "lo"}, {"error", frames.error().text()}});
+        return;
+    }
+    loopback = std::make_shared<SideChannel>(*std::move(frames), loop);
+    hear_loopback();
+}
+
+void BootServer::State::hear_loopback() {
+    loopback->readable.async_wait(boost::asio::posix::stream_descriptor::wait_read,
+                                  [this, side = loopback](const boost::system::error_code& error) {
+                                      if (error) return;
+                                      const auto drained =
+                                          side->frames.drain(frames_per_turn, [&](base::Bytes frame) {
+                                              const auto datagram = codec::parse_frame(frame);
+                                              if (datagram) loans->take(*datagram);
+                                          });
+                                      if (drained) hear_loopback();
+                                  });
 }
 
 void BootServer::State::answer(Port& port, const policy::Request& request, policy::Answer& answer) {
@@ -450,6 +538,10 @@ void BootServer::State::answer(Port& port, const policy::Request& request, polic
         .failure = answer.failure,
         .address = answer.header.yiaddr,
         .address_source = answer.address_source};
+    if (answer.from_pool) {
+        const model::PoolLease lease = pool.give(asker.mac, answer.header.yiaddr, now());
+        if (pool_store) pool_store->save(lease);
+    }
     if (answer.kind == policy::AnswerKind::select) probe_ahead(port, answer);
     if (waiting) {
         waiting->keep(outgoing);
@@ -476,6 +568,7 @@ void BootServer::State::probe_ahead(const Port& port, const policy::Answer& answ
 void BootServer::State::contest(std::string_view interface, base::MacAddress mac, base::Ipv4Address address,
                                 base::MacAddress owner) {
     book.contest(mac, address, owner);
+    pool.avoid(address, now());
     log_event(Level::warn, "address-contested",
               {{"interface", interface},
                {"mac", mac.text()},
@@ -507,6 +600,7 @@ void BootServer::State::open_side_channels_later() {
     side_timer.async_wait([this](const boost::system::error_code& error) {
         if (error) return;
         for (auto& [name, port] : ports) open_side_channel(*port);
+        listen_on_loopback();
     });
 }
 

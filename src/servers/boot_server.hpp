@@ -32,6 +32,12 @@ class BootServer {
         /// How long other hosts have to say by ARP that an address is theirs, before it is given; 0: they are
         /// not asked.
         std::chrono::milliseconds probe_wait{100};
+        /// How long a borrowed address is kept after its machine asked last.
+        std::chrono::seconds loan_time{600};
+        /// Addresses of our own.
+        std::vector<model::AddressRange> pool;
+        /// Where the pool's leases are kept; may be empty: in memory only.
+        std::string pool_file;
         /// How many machines' addresses are known at the most.
         std::size_t max_machines = 20'000;
         policy::AccessRules access;

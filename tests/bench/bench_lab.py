@@ -2,7 +2,8 @@
 
 The server's namespace holds 10.64.0.1/16. In the client's namespace the upper half of that network is a local
 route, so one socket is thousands of Macs; the server's namespace reaches that half through the client's one
-address, so that no program under measurement waits for ARP and none is favoured.
+address, so that no program under measurement waits for ARP and none is favoured. Loaders have no address: for them
+the client's namespace has none either, and answers no ARP.
 """
 
 import contextlib
@@ -27,7 +28,8 @@ def run(*command):
 class Lab:
     """A `with` block: the namespaces exist inside it and everything started in it ends with it."""
 
-    def __init__(self):
+    def __init__(self, client_addresses=True):
+        self.client_addresses = client_addresses
         self.server_space = f"pomona-bench-s{os.getpid()}"
         self.client_space = f"pomona-bench-c{os.getpid()}"
         # One processor for the server, one for the load, so that neither takes the other's time.
@@ -59,10 +61,11 @@ class Lab:
             # No IPv6 addresses: their announcements would be foreign packets in somebody's measurement.
             run("ip", "-n", space, "link", "set", interface, "addrgenmode", "none")
         run("ip", "-n", server, "address", "add", f"{SERVER_ADDRESS}/16", "dev", SERVER_INTERFACE)
-        run("ip", "-n", client, "address", "add", f"{CLIENT_ADDRESS}/16", "dev", CLIENT_INTERFACE)
         run("ip", "-n", server, "link", "set", SERVER_INTERFACE, "up")
         run("ip", "-n", client, "link", "set", CLIENT_INTERFACE, "up")
-        run("ip", "-n", client, "route", "add", "local", MAC_NETWORK, "dev", "lo")
+        if self.client_addresses:
+            run("ip", "-n", client, "address", "add", f"{CLIENT_ADDRESS}/16", "dev", CLIENT_INTERFACE)
+            run("ip", "-n", client, "route", "add", "local", MAC_NETWORK, "dev", "lo")
         run("ip", "-n", server, "route", "add", MAC_NETWORK, "via", CLIENT_ADDRESS)
         link = json.loads(subprocess.check_output(
             ["ip", "-n", client, "-json", "link", "show", CLIENT_INTERFACE]))[0]["address"]
@@ -111,8 +114,8 @@ class Lab:
                            stdout=subprocess.PIPE, text=True)
 
 
-class Macs:
-    """The load generator `bench_bsdp_load`, run to its end."""
+class LoadGenerator:
+    """A program that prints one JSON object, run to its end."""
 
     def __init__(self, lab, program):
         self.lab = lab
@@ -125,15 +128,18 @@ class Macs:
             command += ["--" + name.replace("_", "-"), str(value)]
         return self.lab.start_load(command)
 
-    @staticmethod
-    def _finish(process):
+    def _finish(self, process):
         output, _ = process.communicate(timeout=150)
         if process.returncode != 0:
-            raise RuntimeError("bench_bsdp_load failed")
+            raise RuntimeError(f"{self.program.name} failed")
         return json.loads(output)
 
     def run(self, mode, **options):
         return self._finish(self._start(mode, **options))
+
+
+class Macs(LoadGenerator):
+    """The load generator `bench_bsdp_load`."""
 
     def time_first_answer(self, start):
         """Seconds from just before start() to the first answer, asked for every millisecond."""

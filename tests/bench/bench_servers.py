@@ -7,7 +7,7 @@ import struct
 import subprocess
 from pathlib import Path
 
-from bench_lab import SERVER_ADDRESS, SERVER_INTERFACE
+from bench_lab import FIRST_MAC_ADDRESS, SERVER_ADDRESS, SERVER_INTERFACE
 
 IMAGE_ID = 0x81001001
 IMAGE_NAME = b"GRUB 2 (lab)"
@@ -72,7 +72,7 @@ class Floor(Server):
         return "bare UDP socket, one recvfrom and one sendto per request"
 
     def command(self, folder):
-        return [self.program, SERVER_ADDRESS]
+        return [self.program, SERVER_ADDRESS, FIRST_MAC_ADDRESS]
 
 
 class Pomona(Server):

@@ -1,6 +1,7 @@
 // The load generator for BSDP: thousands of simulated Macs that ask LIST and SELECT, alone or beside a flood
 // of foreign DHCP packets. Prints one JSON object. Every run is bounded in time and in count. It never
 // sleeps, so that its own wake-ups are no part of what it measures: give it a processor of its own.
+#include "figures.hpp"
 #include "mac_packets.hpp"
 #include "mac_port.hpp"
 
@@ -8,10 +9,7 @@
 #include <boost/program_options.hpp>
 
 #include <algorithm>
-#include <chrono>
-#include <cmath>
 #include <cstdio>
-#include <ctime>
 #include <iostream>
 #include <queue>
 #include <random>
@@ -21,13 +19,6 @@
 namespace {
 
 using namespace pomona::bench;
-using Nanoseconds = std::int64_t;
-constexpr Nanoseconds millisecond = 1'000'000;
-constexpr Nanoseconds second = 1'000 * millisecond;
-
-Nanoseconds now() {
-    return std::chrono::nanoseconds(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
 
 struct Settings {
     std::string mode;
@@ -77,7 +68,8 @@ struct Exchange {
 
 class Load {
   public:
-    explicit Load(const Settings& settings) : settings_(settings), port_(settings.interface) {
+    explicit Load(const Settings& settings)
+        : settings_(settings), port_(settings.interface, MacPort::Ear::udp) {
         exchanges_.resize(settings.retries() ? settings.macs : settings.outstanding);
         statistics_.list_latencies.reserve(1U << 20U);
         statistics_.select_latencies.reserve(1U << 18U);
@@ -90,7 +82,7 @@ class Load {
         const auto warm =
             started_ + static_cast<Nanoseconds>(settings_.warmup_seconds * static_cast<double>(second));
         bool warming = warm > started_;
-        processor_before_ = server_processor_time();
+        processor_before_ = processor_seconds(settings_.pid);
         for (std::size_t slot = 0; slot < exchanges_.size(); ++slot) begin(slot, started_);
         port_.flush();
         Nanoseconds next_check = started_ + millisecond;
@@ -111,7 +103,7 @@ class Load {
             }
         }
         ended_ = now();
-        processor_after_ = server_processor_time();
+        processor_after_ = processor_seconds(settings_.pid);
     }
 
     void print() {
@@ -150,35 +142,13 @@ class Load {
 
     static unsigned long long number(std::uint64_t value) { return value; }
 
-    static void print_latencies(const char* name, std::vector<Nanoseconds>& sorted) {
-        std::sort(sorted.begin(), sorted.end());
-        const auto at = [&](double part) {
-            if (sorted.empty()) return 0.0;
-            const auto index =
-                static_cast<std::size_t>(std::ceil(part * static_cast<double>(sorted.size()))) - 1;
-            return static_cast<double>(sorted[std::min(index, sorted.size() - 1)]) / 1000.0;
-        };
-        std::printf(R"("%s_median_us": %.2f, "%s_p99_us": %.2f, "%s_max_us": %.2f, )", name, at(0.5), name,
-                    at(0.99), name, at(1.0));
-    }
-
-    [[nodiscard]] double server_processor_time() const {
-        clockid_t clock = 0;
-        timespec value = {};
-        if (settings_.pid == 0 || clock_getcpuclockid(settings_.pid, &clock) != 0 ||
-            clock_gettime(clock, &value) != 0) {
-            return 0;
-        }
-        return static_cast<double>(value.tv_sec) + static_cast<double>(value.tv_nsec) / 1e9;
-    }
-
     void forget_warmup(Nanoseconds time) {
         statistics_.list_answers = statistics_.select_answers = 0;
         statistics_.list_latencies.clear();
         statistics_.select_latencies.clear();
         counted_from_ = time;
         idle_ = 0;
-        processor_before_ = server_processor_time();
+        processor_before_ = processor_seconds(settings_.pid);
     }
 
     [[nodiscard]] bool done() const {

@@ -12,8 +12,13 @@ constexpr std::uint32_t only_image = 0x81001001;
 constexpr std::string_view image_name = "GRUB 2 (lab)";
 constexpr std::string_view boot_file = "nbi/bench/grub.nbi/i386/booter";
 
+/// The second octet of every simulated Mac's MAC address.
+constexpr std::uint8_t mac_family = 0x4d;
+
 constexpr std::size_t xid_offset = 4;
+constexpr std::size_t secs_offset = 8;
 constexpr std::size_t ciaddr_offset = 12;
+constexpr std::size_t yiaddr_offset = 16;
 constexpr std::size_t siaddr_offset = 20;
 constexpr std::size_t chaddr_offset = 28;
 constexpr std::size_t file_offset = 108;
@@ -61,7 +66,20 @@ class Writer {
         packet_[chaddr_offset + 1] = family;
         put32_at(chaddr_offset + 2, number);
     }
-    [[nodiscard]] std::size_t position() const { return at_; }
+    void put16_at(std::size_t offset, std::uint32_t value) {
+        packet_[offset] = static_cast<std::uint8_t>(value >> 8U);
+        packet_[offset + 1] = static_cast<std::uint8_t>(value);
+    }
+    void address_option(std::uint8_t code, std::uint32_t address) {
+        put8(code);
+        put8(4);
+        put32(address);
+    }
+    /// RFC 951 without the cookie and the options of RFC 1497: as if none had been begun.
+    [[nodiscard]] Packet finish_without_vendor_area() {
+        std::fill(packet_.begin() + 236, packet_.end(), std::uint8_t{0});
+        return packet_;
+    }
     [[nodiscard]] Packet finish() {
         put8(255);
         return packet_;
@@ -76,7 +94,7 @@ Writer inform(const Mac& mac, std::uint32_t xid) {
     Writer writer(1);
     writer.put32_at(xid_offset, xid);
     writer.put32_at(ciaddr_offset, mac.address);
-    writer.chaddr(0x4d, mac.number);
+    writer.chaddr(mac_family, mac.number);
     writer.option(53, {8});
     writer.option(55, {60, 43});
     writer.option(57, {0x05, 0xdc});
@@ -136,6 +154,45 @@ Packet select_request(const Mac& mac, std::uint32_t xid, std::uint32_t server, s
     return writer.finish();
 }
 
+Packet loader_request(const Mac& mac, std::uint32_t xid, LoaderForm form) {
+    Writer writer(1);
+    writer.put32_at(xid_offset, xid);
+    writer.chaddr(mac_family, mac.number);
+    if (form == LoaderForm::with_cookie) return writer.finish();
+    // GRUB writes the time of day into both.
+    writer.put16_at(secs_offset, xid & 0xffffU);
+    if (form == LoaderForm::grub_2_02) return writer.finish_without_vendor_area();
+    writer.option(53, {1});
+    return writer.finish();
+}
+
+Packet loader_dhcp_request(const Mac& mac, std::uint32_t xid, std::uint32_t server, std::uint32_t address) {
+    Writer writer(1);
+    writer.put32_at(xid_offset, xid);
+    writer.put16_at(secs_offset, xid & 0xffffU);
+    writer.chaddr(mac_family, mac.number);
+    writer.option(53, {3});
+    writer.address_option(54, server);
+    writer.address_option(50, address);
+    writer.option(55, {1, 3, 6, 15, 12, 17, 18});
+    return writer.finish();
+}
+
+std::optional<LoaderAnswer> parse_loader_answer(std::span<const std::uint8_t> payload) {
+    if (payload.size() < options_offset || payload[0] != 2 || payload[chaddr_offset + 1] != mac_family) {
+        return std::nullopt;
+    }
+    LoaderAnswer answer;
+    answer.xid = read32(payload.subspan(xid_offset));
+    answer.mac_number = read32(payload.subspan(mac_number_offset));
+    answer.address = read32(payload.subspan(yiaddr_offset));
+    const bool whole = walk(payload.subspan(options_offset), [&](std::uint8_t code, auto value) {
+        if (code == 53 && value.size() == 1) answer.type = static_cast<DhcpType>(value[0]);
+        if (code == 54 && value.size() == 4) answer.server = read32(value);
+    });
+    return whole ? std::optional(answer) : std::nullopt;
+}
+
 Packet foreign_request(std::uint32_t number, std::uint32_t xid) {
     Writer writer(1);
     writer.put32_at(xid_offset, xid);
@@ -190,6 +247,13 @@ Packet list_answer(std::uint32_t server) {
     writer.put32(only_image);
     writer.put8(static_cast<std::uint32_t>(image_name.size()));
     writer.put_text(image_name);
+    return writer.finish();
+}
+
+Packet bootp_answer(std::uint32_t server) {
+    Writer writer(2);
+    writer.put32_at(siaddr_offset, server);
+    writer.option(1, {255, 255, 0, 0});
     return writer.finish();
 }
 

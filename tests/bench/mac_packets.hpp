@@ -1,5 +1,6 @@
 // The packets of a simulated Mac, as few octets as the measurements need; laid out after Apple's BSDP
-// document 1.0.8. On purpose without the codec of the server: a mistake shared by both would stay unseen.
+// document 1.0.8 and RFC 951; those of its loader after what GRUB sends. On purpose without the codec of the
+// server: a mistake shared by both would stay unseen.
 #pragma once
 
 #include <array>
@@ -44,6 +45,33 @@ struct Answer {
     bool has_file = false;
 };
 std::optional<Answer> parse_answer(std::span<const std::uint8_t> payload);
+
+/// How a boot loader asks for its address: by BOOTP with the cookie of RFC 1497, which some servers insist
+/// on; as GRUB up to 2.02, with an empty vendor area; or as GRUB from 2.04 on, by a DISCOVER that says
+/// nothing else.
+enum class LoaderForm : std::uint8_t { with_cookie, grub_2_02, grub_2_06 };
+Packet loader_request(const Mac& mac, std::uint32_t xid, LoaderForm form);
+
+/// GRUB's answer to an OFFER of `address` by `server`.
+Packet loader_dhcp_request(const Mac& mac, std::uint32_t xid, std::uint32_t server, std::uint32_t address);
+
+enum class DhcpType : std::uint8_t { none = 0, offer = 2, ack = 5 };
+
+/// A BOOTREPLY, with or without a DHCP message type, that a loader takes. Host order.
+struct LoaderAnswer {
+    std::uint32_t xid = 0;
+    std::uint32_t mac_number = 0;
+    std::uint32_t address = 0;
+    std::uint32_t server = 0;
+    DhcpType type = DhcpType::none;
+};
+std::optional<LoaderAnswer> parse_loader_answer(std::span<const std::uint8_t> payload);
+
+/// Where chaddr says which Mac it is, for the floor.
+inline constexpr std::size_t mac_number_offset = 30;
+
+/// BOOTREPLY with a mask, with empty xid, yiaddr and chaddr.
+Packet bootp_answer(std::uint32_t server);
 
 /// ACKs as a server with one image answers them, with empty xid, ciaddr and chaddr.
 Packet list_answer(std::uint32_t server);

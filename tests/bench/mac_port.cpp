@@ -1,6 +1,8 @@
 // Port 68 of thousands of Macs at once; see mac_port.hpp.
 #include "mac_port.hpp"
 
+#include <linux/filter.h>
+#include <net/ethernet.h>
 #include <net/if.h>
 #include <netpacket/packet.h>
 #include <sys/ioctl.h>
@@ -19,6 +21,8 @@ constexpr int buffer_bytes = 64 << 20;
 
 constexpr std::size_t ip_at = 14;
 constexpr std::size_t udp_at = 34;
+/// In the packet, not in the frame.
+constexpr std::size_t chaddr_at = 28;
 
 [[noreturn]] void fail(const char* what) {
     throw std::system_error(errno, std::generic_category(), what);
@@ -48,10 +52,14 @@ std::uint32_t fold(std::uint32_t sum) {
 
 }  // namespace
 
-MacPort::MacPort(const std::string& interface) {
+MacPort::MacPort(const std::string& interface, Ear ear) : ear_(ear) {
     try {
         open_sender(interface);
-        open_receiver();
+        if (ear == Ear::udp) {
+            open_udp_receiver();
+        } else {
+            open_link_receiver(interface);
+        }
     } catch (...) {
         if (sender_ >= 0) close(sender_);
         if (receiver_ >= 0) close(receiver_);
@@ -99,7 +107,7 @@ void MacPort::open_sender(const std::string& interface) {
     put16(frame.subspan(udp_at + 4), 8 + packet_bytes);
 }
 
-void MacPort::open_receiver() {
+void MacPort::open_udp_receiver() {
     check(receiver_ = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), "socket");
     check(setsockopt(receiver_, SOL_SOCKET, SO_RCVBUFFORCE, &buffer_bytes, sizeof buffer_bytes),
           "SO_RCVBUFFORCE");
@@ -109,8 +117,37 @@ void MacPort::open_receiver() {
     check(bind(receiver_, reinterpret_cast<const sockaddr*>(&any), sizeof any), "UDP port 68");
 }
 
+void MacPort::open_link_receiver(const std::string& interface) {
+    // UDP to port 68; every answer is a whole IPv4 packet.
+    std::array<sock_filter, 8> program = {{
+        BPF_STMT(BPF_LD | BPF_H | BPF_ABS, 12),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ETHERTYPE_IP, 0, 5),
+        BPF_STMT(BPF_LD | BPF_B | BPF_ABS, ip_at + 9),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_UDP, 0, 3),
+        BPF_STMT(BPF_LD | BPF_H | BPF_ABS, udp_at + 2),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 68, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, 0xffff),
+        BPF_STMT(BPF_RET | BPF_K, 0),
+    }};
+    const sock_fprog filter = {static_cast<unsigned short>(program.size()), program.data()};
+    // Protocol 0 until the filter is in place.
+    check(receiver_ = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0), "packet socket");
+    check(setsockopt(receiver_, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter), "SO_ATTACH_FILTER");
+    check(setsockopt(receiver_, SOL_SOCKET, SO_RCVBUFFORCE, &buffer_bytes, sizeof buffer_bytes),
+          "SO_RCVBUFFORCE");
+    const int on = 1;
+    check(setsockopt(receiver_, SOL_PACKET, PACKET_IGNORE_OUTGOING, &on, sizeof on),
+          "PACKET_IGNORE_OUTGOING");
+    sockaddr_ll link = {};
+    link.sll_family = AF_PACKET;
+    link.sll_protocol = htons(ETH_P_IP);
+    link.sll_ifindex = static_cast<int>(if_nametoindex(interface.c_str()));
+    check(bind(receiver_, reinterpret_cast<const sockaddr*>(&link), sizeof link), interface.c_str());
+}
+
 void MacPort::queue(const Packet& packet, std::uint32_t source) {
     Frame& frame = queued_.emplace_back(template_);
+    if (ear_ == Ear::link) std::copy_n(&packet[chaddr_at], 6, &frame[6]);
     std::copy(packet.begin(), packet.end(), frame.begin() + headers_bytes);
     const std::span octets(frame);
     put16(octets.subspan(ip_at + 12), source >> 16U);
@@ -155,7 +192,9 @@ int MacPort::receive_batch() {
 
 std::span<const std::uint8_t> MacPort::received(int index) const {
     const auto at = static_cast<std::size_t>(index);
-    return std::span(buffers_[at]).first(incoming_[at].msg_len);
+    const auto octets = std::span(buffers_[at]).first(incoming_[at].msg_len);
+    if (ear_ == Ear::udp) return octets;
+    return octets.subspan(std::min(octets.size(), headers_bytes));
 }
 
 }  // namespace pomona::bench

@@ -112,5 +112,21 @@ def main():
     write("bsdp", "list_of_all_lengths", room(8164, 100, 50, range(230)))
     write("bsdp", "list_no_default", room(700, 255, 255, [10, 0, 1, 200, 3, 115, 115, 7, 64, 64, 64]))
 
+    write("http", "target_of_gpxe", b"t/bootdirectory/52%3A54%3A00%3A12%3A34%3A01.gpxe")
+    write("http", "target_with_query", b"t/ipxe?mac=52:54:00:12:34:01&product=iMac9%2C1&a+b&&=c")
+    write("http", "target_absolute", b"thttp://10.0.1.11:8080/NetBoot/NetBootSP0/My%20Image.nbi/System.dmg")
+    write("http", "target_bad_escape", b"t/100%25%4")
+    write("http", "target_nul", b"t/boot%00.ipxe")
+    for story, text in (("rest", b"bytes=1000-"), ("suffix", b"bytes=-500"), ("several", b"bytes=0-99, 200-299,-1"),
+                        ("overlapping", b"bytes=0-99,50-149,149-"), ("backwards", b"bytes=9-3"),
+                        ("too_large", b"bytes=18446744073709551616-"), ("empty_elements", b"Bytes = , 1-2,,"),
+                        ("other_unit", b"lines=1-2")):
+        write("http", "range_" + story, b"r" + struct.pack("!Q", 1234) + text)
+    write("http", "range_of_nothing", b"r" + bytes(8) + b"bytes=0-,-1")
+    for story, text in (("imf", b"Sun, 06 Nov 1994 08:49:37 GMT"), ("rfc850", b"Sunday, 06-Nov-94 08:49:37 GMT"),
+                        ("asctime", b"Sun Nov  6 08:49:37 1994"), ("no_such_day", b"Sun, 31 Feb 1994 08:49:37 GMT")):
+        write("http", "date_" + story, b"d" + text)
+    write("http", "tags", b'd"a", W/"16f2-80", *')
+
 
 main()

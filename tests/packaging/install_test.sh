@@ -14,7 +14,9 @@ fail() {
 DESTDIR=$root cmake --install "$build" --prefix /usr >"$root/log" 2>&1 || fail "$(cat "$root/log")"
 
 for file in sbin/pomona lib/systemd/system/pomona.service lib/sysusers.d/pomona.conf lib/tmpfiles.d/pomona.conf \
-    share/bash-completion/completions/pomona share/man/man8/pomona.8; do
+    share/bash-completion/completions/pomona share/man/man8/pomona.8 \
+    share/pomona/nbi/README.md share/pomona/nbi/models.txt share/pomona/nbi/grub.nbi/grub/grub.cfg \
+    share/pomona/nbi/ipxe.nbi/ipxe/boot.ipxe; do
     [ -s "$root/usr/$file" ] || fail "/usr/$file is missing"
 done
 settings=$root/etc/pomona/pomona.conf
@@ -26,6 +28,14 @@ settings=$root/etc/pomona/pomona.conf
 said=$("$root/usr/sbin/pomona" check --config "$settings" --user '' || true)
 grep -q 'port 67' <<<"$said" || fail "check says nothing"
 ! grep -v '^[a-z]* *setting user:' <<<"$said" | grep -q '^ok *setting ' || fail "the sample sets something"
+
+# The ready images lack the program that tools/make-loaders makes, and nothing else.
+for image in grub ipxe; do
+    said=$("$root/usr/sbin/pomona" image check "$root/usr/share/pomona/nbi/$image.nbi" 2>&1 || true)
+    if ! grep -q 'the boot file for i386 is missing' <<<"$said" || ! grep -q ', 1 error, 0 warnings' <<<"$said"; then
+        fail "$image.nbi: $said"
+    fi
+done
 
 # Only settings that this systemd knows: it warns of others.
 unit=$root/pomona.service

@@ -56,10 +56,11 @@ def _run(*command, check=True, stdin=None, timeout=60, env=None):
 
 
 class Process:
-    """A running program whose output is kept line by line."""
+    """A running program whose output is kept line by line; `clean` may change a line before."""
 
-    def __init__(self, command, name, folder, env=None):
+    def __init__(self, command, name, folder, env=None, clean=None):
         self.name = name
+        self._clean = clean or (lambda line: line)
         self.lines = []
         self._heard = threading.Condition()
         self._log = open(folder / f"{name}.log", "w", encoding="utf-8")
@@ -85,7 +86,7 @@ class Process:
 
     def _read(self):
         for raw in self._popen.stdout:
-            line = raw.decode("utf-8", "replace").rstrip("\n")
+            line = self._clean(raw.decode("utf-8", "replace").rstrip("\n"))
             with self._heard:
                 self.lines.append(line)
                 self._log.write(line + "\n")
@@ -175,10 +176,10 @@ class Namespace:
     def ip_batch(self, lines):
         return _run("ip", "-n", self.name, "-batch", "-", stdin="\n".join(lines) + "\n")
 
-    def start(self, *command, name=None, env=None):
+    def start(self, *command, name=None, env=None, clean=None):
         """Starts a program that runs beside the test; the lab ends it."""
         process = Process(self.command(*command), name or f"{self.label}-{pathlib.Path(command[0]).name}",
-                          self.lab.logs, env)
+                          self.lab.logs, env, clean)
         self.lab.processes.append(process)
         return process
 
@@ -254,6 +255,13 @@ class Lan:
         for address in addresses:
             namespace.add_address(interface, address)
         namespace.ip("link", "set", interface, "up")
+        return port
+
+    def tap(self):
+        """A port of the switch for a virtual machine, whose program runs in the switch's namespace; returns its name."""
+        port = f"t{next(self._ports)}"
+        self.switch.ip("tuntap", "add", "dev", port, "mode", "tap")
+        self.switch.ip("link", "set", port, "master", "br0", "up")
         return port
 
     def lose(self, share, match=""):

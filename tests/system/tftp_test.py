@@ -7,6 +7,7 @@ import random
 import socket
 import struct
 import sys
+import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(__file__))
@@ -195,6 +196,70 @@ class Packets(TftpCase):
                     data, origin = sock.recvfrom(2000)
                     self.assertEqual((origin[0], data[:4]), (address, b"\0\5\0\1"))
                 self.lab.stop()
+
+    def sock(self):
+        sock = self.lab.socket_in_client()
+        self.addCleanup(sock.close)
+        sock.settimeout(3)
+        return sock
+
+    def test_uefi_asks_for_the_size_and_then_for_the_file(self):
+        # As edk2's PXE client does it: ERROR 8 after the OACK ends what was never meant to be a transfer.
+        content = self.lab.file("grub.efi", octets(10_000))
+        for options in ((), ("--single-port",)):
+            with self.subTest(options=options):
+                self.lab.start(*options)
+                sock = self.sock()
+                sock.sendto(b"\0\1grub.efi\0octet\0tsize\x000\0blksize\x001468\0windowsize\x004\0", (SERVER, 69))
+                oack, origin = sock.recvfrom(2000)
+                self.assertEqual(oack, b"\0\6tsize\x0010000\0blksize\x001456\0windowsize\x004\0")
+                sock.sendto(b"\0\5\0\x08User aborted the transfer\0", origin)
+                self.lab.wait_for_line("end=declined")
+                sock.sendto(b"\0\1grub.efi\0octet\0blksize\x001468\0windowsize\x004\0", (SERVER, 69))
+                oack, origin = sock.recvfrom(2000)
+                self.assertEqual(oack, b"\0\6blksize\x001456\0windowsize\x004\0")
+                sock.sendto(b"\0\4\0\0", origin)
+                got = b""
+                while len(got) < len(content):
+                    for _ in range(4):
+                        data = sock.recv(2000)
+                        got += data[4:]
+                        if len(data) < 4 + 1456:
+                            break
+                    sock.sendto(b"\0\4" + data[2:4], origin)
+                self.assertEqual(digest(got), digest(content))
+                self.lab.stop()
+
+    def test_grub_gets_the_oack_that_it_cannot_do_without(self):
+        self.lab.file("grub/grub.cfg", b"x" * 1500)
+        self.lab.start()
+        # With the slash as GRUB writes it, doubled as GRUB 2.02 may, and without as PXE firmware does.
+        for name in (b"/grub/grub.cfg", b"//grub//grub.cfg", b"grub/grub.cfg"):
+            sock = self.sock()
+            sock.sendto(b"\0\1" + name + b"\0octet\0blksize\x001024\0tsize\x000\0", (SERVER, 69))
+            oack, origin = sock.recvfrom(2000)
+            self.assertEqual(oack, b"\0\6tsize\x001500\0blksize\x001024\0")
+            sock.sendto(b"\0\4\0\0", origin)
+            self.assertEqual(sock.recv(2000), b"\0\3\0\1" + b"x" * 1024)
+            # GRUB does not repeat its ACK; it waits for ours.
+            self.assertEqual(sock.recv(2000), b"\0\3\0\1" + b"x" * 1024)
+            sock.sendto(b"\0\4\0\1", origin)
+            self.assertEqual(sock.recv(2000), b"\0\3\0\2" + b"x" * 476)
+            sock.sendto(b"\0\4\0\2", origin)
+
+    def test_names_of_other_machines_are_missed_at_once(self):
+        # A loader asks for a dozen names; each miss costs one round trip, and its text ends with a NUL.
+        self.lab.start()
+        names = ["pxelinux.cfg/01-52-54-00-12-34-01", "/grub/grub.cfg-01-52-54-00-12-34-01", "autoexec.ipxe"]
+        names += [f"pxelinux.cfg/{'0A4E000C'[:digits]}" for digits in range(8, 0, -1)]
+        sock = self.sock()
+        began = time.monotonic()
+        for name in names:
+            sock.sendto(b"\0\1" + name.encode() + b"\0octet\0tsize\x000\0blksize\x001408\0", (SERVER, 69))
+            error = sock.recv(2000)
+            self.assertEqual(error[:4], b"\0\5\0\1")
+            self.assertRegex(error[4:], rb"^[ -~]+\0$")
+        self.assertLess(time.monotonic() - began, 0.1 * len(names))
 
     def test_broadcast_requests_are_ignored(self):
         self.lab.file("file", b"x")

@@ -19,6 +19,8 @@ struct EfiSlice {
     EfiMachine machine = EfiMachine::x64;
     std::uint64_t offset = 0;
     std::uint64_t size = 0;
+    /// PE's word for what it is: 10 an EFI application, 11 and 12 EFI drivers.
+    std::uint16_t subsystem = 10;
 
     friend bool operator==(const EfiSlice&, const EfiSlice&) = default;
 };
@@ -37,7 +39,9 @@ struct EfiProgram {
 /// without being read whole.
 using ReadAt = std::function<std::size_t(std::uint64_t offset, base::MutableBytes into)>;
 
-/// Checks headers, machine, EFI subsystem and that no section or slice is cut off. Error::where is an offset.
+/// Checks headers, machine, EFI subsystem, that no section or slice is cut off, and that a slice lies where
+/// its alignment says. Of what is no EFI program the error says what it is instead, if it can be told.
+/// Error::where is an offset.
 [[nodiscard]] base::Result<EfiProgram> inspect_efi(std::uint64_t file_size, const ReadAt& read);
 [[nodiscard]] base::Result<EfiProgram> inspect_efi(base::Bytes file);
 

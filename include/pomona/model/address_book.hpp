@@ -92,6 +92,8 @@ class AddressBook {
     void contest(base::MacAddress mac, base::Ipv4Address address, base::MacAddress other);
 
     [[nodiscard]] const HeldAddress* find(base::MacAddress mac) const;
+    /// Does a machine other than this one hold the address?
+    [[nodiscard]] bool is_held_by_another(base::MacAddress mac, base::Ipv4Address address) const;
     [[nodiscard]] std::size_t size() const { return machines_.size(); }
 
   private:

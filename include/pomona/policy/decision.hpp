@@ -69,8 +69,10 @@ struct Answer {
 
     // BOOTREPLY: the network that yiaddr lies in.
     model::NetworkFacts network;
-    /// Where yiaddr comes from, for the log: "host", "learned".
+    /// Where yiaddr comes from, for the log: "host", "learned", "borrowed", "pool".
     std::string_view address_source;
+    /// yiaddr is the machine's from now on, as far as the pool goes.
+    bool from_pool = false;
     /// Ask for yiaddr by ARP before the answer leaves; if another host has it, silence.
     bool probe_address = false;
     // BOOTREPLY and OFFER[PROXY]: repeated from the request; views into it, empty for none.
@@ -87,6 +89,9 @@ struct Answer {
 struct Quiet {
     Silence reason = Silence::not_bootp;
     std::optional<model::ClientChange> change;
+    /// Ask the site's DHCP server for an address for this machine; the request can be answered once there is
+    /// one.
+    std::optional<base::Ipv4Network> borrow_in;
 };
 
 using Decision = std::variant<Answer, Quiet>;

@@ -47,6 +47,9 @@ enum class Silence : std::uint8_t {
     // BOOTP and the loaders' own DHCP.
     bootp_off,
     no_address_known,
+    address_on_loan,
+    loan_refused,
+    pool_empty,
     address_expired,
     address_contested,
     address_unchecked,

@@ -4,6 +4,7 @@
 #include <pomona/base/addresses.hpp>
 #include <pomona/model/address_book.hpp>
 #include <pomona/model/bootp_host.hpp>
+#include <pomona/model/bootp_pool.hpp>
 #include <pomona/model/catalogue.hpp>
 #include <pomona/model/client.hpp>
 #include <pomona/policy/request.hpp>
@@ -47,6 +48,8 @@ struct BootpRules {
     std::chrono::seconds lifetime{1'800};
     std::vector<model::BootpHost> hosts;
     std::vector<BootpNetwork> networks;
+    /// Ask the site's DHCP server on behalf of machines that nothing is known of.
+    bool borrow = false;
 };
 
 /// References live during the call; views in the answer point into the catalogue and the request.
@@ -59,6 +62,14 @@ struct Situation {
     const std::optional<model::Client>& client;
     /// The address that this MAC is known to hold; nullptr if none.
     const model::HeldAddress* held = nullptr;
+    /// The address that was borrowed for it; nullptr if none.
+    const model::HeldAddress* borrowed = nullptr;
+    /// No DHCP server lends one at the moment.
+    bool loan_refused = false;
+    /// Our own addresses and who has them; nullptr or off: none.
+    const model::BootpPool* pool = nullptr;
+    /// Which addresses other machines hold, so that the pool does not give them; nullptr: nobody's.
+    const model::AddressBook* book = nullptr;
     std::size_t remembered_clients = 0;
     model::TimePoint now{};
 };

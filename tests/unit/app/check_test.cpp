@@ -102,6 +102,28 @@ TEST(CheckTftpPort, FollowsTheMode) {
             "ok port 6969: it is free"));
 }
 
+TEST(CheckHttpPort, AnotherServerMayHaveIt) {
+    const PortHolder apache{"apache2", 15, base::Ipv4Address()};
+    const PortHolder of_one_address{"nginx", 16, base::Ipv4Address(10, 0, 1, 11)};
+    const std::vector<PortHolder> nobody;
+    EXPECT_THAT(lines(check_http_port(nobody, Settings())), ElementsAre("ok TCP port 80: it is free"));
+    EXPECT_THAT(lines(check_http_port(std::vector{pomona}, Settings())),
+                ElementsAre("ok TCP port 80: pomona (pid 14) has it"));
+    EXPECT_THAT(
+        lines(check_http_port(std::vector{apache}, Settings())),
+        ElementsAre("warning TCP port 80: apache2 (pid 15) has it: pomona will serve without HTTP; stop "
+                    "that program, or choose another http-port or an http-address of its own"));
+    EXPECT_THAT(
+        lines(check_http_port(std::vector{apache}, settings_with([](Settings& s) { s.http = false; }))),
+        ElementsAre("ok HTTP: it is off"));
+    const auto beside =
+        settings_with([](Settings& s) { s.http_addresses = {base::Ipv4Address(10, 0, 1, 12)}; });
+    EXPECT_THAT(lines(check_http_port(std::vector{of_one_address}, beside)),
+                ElementsAre("ok TCP port 80: it is free"));
+    EXPECT_THAT(lines(check_http_port(std::vector{apache}, beside)),
+                ElementsAre(HasSubstr("warning TCP port 80")));
+}
+
 TEST(CheckPorts, NamesOfProgramsAreHostileToo) {
     const PortHolder evil{"a\nerror b", 5, base::Ipv4Address()};
     EXPECT_THAT(lines(check_dhcp_port(std::vector{evil}, Settings())),
@@ -121,7 +143,11 @@ TEST(CheckPrivileges, NamesWhatIsMissing) {
     const auto high = settings_with([](Settings& s) { s.tftp_port = 6969; });
     EXPECT_THAT(lines(check_privileges(false, raw, high)),
                 ElementsAre(HasSubstr("warning privileges: CAP_NET_BIND_SERVICE is missing")));
-    const auto high_only = settings_with([](Settings& s) { s.tftp_port = 6969, s.hold_port = false; });
+    const auto high_only =
+        settings_with([](Settings& s) { s.tftp_port = 6969, s.hold_port = false, s.http = false; });
+    const auto http_only = settings_with([](Settings& s) { s.tftp_port = 6969, s.hold_port = false; });
+    EXPECT_THAT(lines(check_privileges(false, raw, http_only)),
+                ElementsAre(HasSubstr("warning privileges: CAP_NET_BIND_SERVICE is missing")));
     EXPECT_THAT(lines(check_privileges(false, raw, high_only)),
                 ElementsAre("ok privileges: the capabilities are there"));
 }

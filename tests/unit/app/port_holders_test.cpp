@@ -54,6 +54,20 @@ TEST(PortHolders, AreNamedWithAddress) {
     EXPECT_THAT(udp_port_holders(68, proc.folder.path()), IsEmpty());
 }
 
+TEST(PortHolders, OfTcpAreThoseWhoListen) {
+    const FakeProc proc;
+    (void)proc.folder.write(
+        "net/tcp",
+        std::string(headings) +
+            "   0: 00000000:0050 00000000:0000 0A 00000000:00000000 00:00000000 00000000 0 0 111 1\n"
+            "   1: 0B01000A:0050 0C01000A:1234 01 00000000:00000000 00:00000000 00000000 0 0 222 1\n");
+    proc.process("10", "apache2", "111");
+    proc.process("20", "worker", "222");
+    EXPECT_THAT(tcp_port_holders(80, proc.folder.path()),
+                ElementsAre(PortHolder{"apache2", 10, base::Ipv4Address()}));
+    EXPECT_THAT(udp_port_holders(80, proc.folder.path()), IsEmpty());
+}
+
 TEST(PortHolders, SocketsOfIpv6Count) {
     const FakeProc proc;
     (void)proc.folder.write("net/udp6", headings + socket_line("00000000000000000000000000000000:0045", "5"));

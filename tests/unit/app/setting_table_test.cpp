@@ -40,6 +40,9 @@ std::string dump(const Settings& s) {
     for (const policy::BootpNetwork& network : s.bootp_networks) {
         add(network.network.text() + (network.router ? " via " + network.router->text() : ""));
     }
+    add(s.bootp_borrow);
+    add(s.bootp_borrow_time);
+    for (const model::AddressRange& range : s.bootp_pool) add(range.text());
     for (const model::BootpHost& host : s.hosts)
         add(host.mac.text() + " " + host.address.text() + " " + host.file);
     add(s.bootptab);
@@ -58,6 +61,11 @@ std::string dump(const Settings& s) {
     add(s.tftp_max_windowsize);
     add(s.tftp_max_transfers);
     add(s.tftp_max_transfers_per_client);
+    add(s.http);
+    add(s.http_port);
+    for (const base::Ipv4Address address : s.http_addresses) add("http " + address.text());
+    add(s.http_max_connections);
+    add(s.http_max_connections_per_client);
     add(static_cast<int>(s.log_level));
     add(static_cast<int>(s.log_format));
     return text;
@@ -149,6 +157,10 @@ INSTANTIATE_TEST_SUITE_P(
         BadValue{"Negative", "priority-base", "-1", "'-1' is not a number from 0 to 65535; use one"},
         BadValue{"BlockTooSmall", "tftp-max-blksize", "7", "'7' is not a number from 8 to 65464; use one"},
         BadValue{"AnswerDiscover", "bootp-answer-discover", "on", "'on' is no choice; use served or off"},
+        BadValue{"Pool", "bootp-pool", "10.0.1.9-10.0.1.1",
+                 "'10.0.1.9-10.0.1.1' is no range of addresses; write it like 10.0.1.200-10.0.1.220"},
+        BadValue{"PoolHuge", "bootp-pool", "10.0.0.0-10.255.255.255",
+                 "'10.0.0.0-10.255.255.255' holds more than 4096 addresses; name a smaller range"},
         BadValue{"BootpNetwork", "bootp-network", "lab",
                  "'lab' is no IPv4 network; write it like 10.0.1.0/24"},
         BadValue{

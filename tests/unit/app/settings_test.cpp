@@ -242,6 +242,11 @@ INSTANTIATE_TEST_SUITE_P(
               "tftp-max-transfers-per-client (flag --tftp-max-transfers-per-client): it is more than "
               "tftp-max-transfers, 5; lower it, or raise tftp-max-transfers"},
         Clash{"TransfersLoweredAlone", {{"tftp-max-transfers", "5", ""}}, "no error"},
+        Clash{"PoolsOverlap",
+              {{"bootp-pool", "10.0.1.200-10.0.1.220", ""}, {"bootp-pool", "10.0.1.220", ""}},
+              "bootp-pool (flag --bootp-pool): 10.0.1.200-10.0.1.220 and 10.0.1.220-10.0.1.220 overlap; "
+              "shorten one of "
+              "them"},
         Clash{"HostTwice",
               {{"host", "40:6c:8f:37:95:27 10.0.1.50", ""}, {"host", "406c8f379527 10.0.1.51", ""}},
               "host (flag --host): 40:6c:8f:37:95:27 has two addresses, 10.0.1.50 and 10.0.1.51; remove one "

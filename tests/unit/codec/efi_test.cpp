@@ -41,6 +41,20 @@ TEST(Efi, ReadsWhatItBuilds) {
                       0,    0,    0,    0x10, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0}));
 }
 
+TEST(Efi, TakesBothWaysToWriteAnAlignment) {
+    for (const std::uint32_t alignment : {0U, 1U, 12U, 4096U, 8U}) {
+        Octets file = universal_efi_program();
+        put_le(file, 24, alignment, 4);
+        EXPECT_TRUE(inspect_efi(file)) << alignment;
+    }
+}
+
+TEST(Efi, TellsTheSubsystem) {
+    Octets file = efi_program(EfiMachine::ia32);
+    put_le(file, 0x80 + 24 + 68, 11, 2);
+    EXPECT_EQ(inspect_efi(file)->slices[0].subsystem, 11);
+}
+
 TEST(Efi, BuildsOnlyFromPlainProgramsOfDifferentMachines) {
     const Octets x64 = efi_program(EfiMachine::x64);
     const Octets both = universal_efi_program();
@@ -103,6 +117,14 @@ INSTANTIATE_TEST_SUITE_P(
         RefusedCase{"empty", {}, "empty"},
         RefusedCase{"one_octet", {'M'}, "no EFI program"},
         RefusedCase{"an_elf_program", {0x7f, 'E', 'L', 'F', 0, 0, 0, 0}, "no EFI program"},
+        RefusedCase{"an_option_rom", {0x55, 0xaa, 4, 0, 0}, "but the boot ROM of a network card"},
+        RefusedCase{"a_gzip_file", {0x1f, 0x8b, 8, 0, 0}, "but a file compressed by gzip"},
+        RefusedCase{"an_ipxe_script", {'#', '!', 'i', 'p', 'x', 'e', '\n'}, "but an iPXE script"},
+        RefusedCase{"a_shell_script", {'#', '!', '/', 'b', 'i', 'n'}, "but a script"},
+        RefusedCase{"a_mach_o_program", {0xcf, 0xfa, 0xed, 0xfe}, "but a program for Mac OS X"},
+        RefusedCase{"a_bios_boot_sector", changed({0xeb, 0x63, 0x90, 0}, 510, 0xaa55, 2),
+                    "but a boot sector for a PC's BIOS"},
+        RefusedCase{"an_iso_image", changed(Octets(40'000), 0x8001, 0x30304443, 4), "but an ISO image"},
         RefusedCase{"mz_alone", {'M', 'Z'}, "no PE header"},
         RefusedCase{"pe_header_far_away", plain(0x3c, 0xffffffff, 4), "no PE header"},
         RefusedCase{"no_pe_signature", plain(pe, 0, 4), "no PE header"},
@@ -122,6 +144,9 @@ INSTANTIATE_TEST_SUITE_P(
         RefusedCase{"empty_slice", container(40, 0, 4), "slice 2"},
         RefusedCase{"slice_over_the_headers", container(16, 16, 4), "overlaps"},
         RefusedCase{"slices_over_each_other", container(36, 4097, 4), "overlaps"},
+        RefusedCase{"slice_off_its_power_of_two", container(24, 13, 4), "alignment, 13"},
+        RefusedCase{"slice_off_its_octets", container(24, 8192, 4), "alignment, 8192"},
+        RefusedCase{"slice_with_absurd_alignment", container(24, 0xffffffff, 4), "alignment"},
         RefusedCase{"slice_without_program", container(4096, 0, 2), "no EFI program"},
         RefusedCase{"slice_of_the_other_machine", container(8, 0x01000007, 4),
                     "another processor than it says"},
