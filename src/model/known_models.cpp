@@ -1,3 +1,5 @@
+#include "models_text.hpp"
+
 #include <pomona/model/known_models.hpp>
 
 #include <algorithm>
@@ -8,11 +10,6 @@
 namespace pomona::model {
 
 namespace {
-
-/// The text of nbi/models.txt.
-constexpr std::string_view built_in_table =
-#include "models_text.inc"
-    ;
 
 constexpr std::string_view blank = " \t\r";
 
@@ -139,7 +136,7 @@ base::Result<KnownModels> KnownModels::parse(std::string_view table) {
 }
 
 const KnownModels& KnownModels::built_in() {
-    static const KnownModels known = parse(built_in_table).value();
+    static const KnownModels known = parse(models_text).value();
     return known;
 }
 

@@ -306,7 +306,7 @@ const std::vector<RefusedCase> refused = {
      "that it "
      "was made of"},
     {"no_efi_file", [](ImageMake& t) { write_file(t.x64, "#!/bin/sh\n"); },
-     "flag --x64: @/x64.efi: this is no EFI program (it does not start with MZ) (offset 0); use an EFI "
+     "flag --x64: @/x64.efi: this is no EFI program but a script (offset 0); use an EFI "
      "program such "
      "as GRUB's or iPXE's, or Apple's booter"},
     {"truncated", [](ImageMake& t) { fs::resize_file(t.x64, 1000); },
