@@ -53,16 +53,28 @@ std::optional<Identifier> parse_identifier(std::string_view model) {
     return identifier;
 }
 
+/// '*' is any text, also none. What a client calls itself is its own choice, so a star that does not fit is
+/// tried again by one octet, never all stars against each other.
 bool fits(std::string_view pattern, std::string_view text) {
-    const std::size_t star = pattern.find('*');
-    if (star == std::string_view::npos) return pattern == text;
-    if (!text.starts_with(pattern.substr(0, star))) return false;
-    text.remove_prefix(star);
-    pattern.remove_prefix(star + 1);
-    for (std::size_t skipped = 0; skipped <= text.size(); ++skipped) {
-        if (fits(pattern, text.substr(skipped))) return true;
+    std::size_t star = std::string_view::npos;
+    std::size_t resume = 0;
+    std::size_t p = 0;
+    std::size_t t = 0;
+    while (t < text.size()) {
+        if (p < pattern.size() && pattern[p] == '*') {
+            star = p++;
+            resume = t;
+        } else if (p < pattern.size() && pattern[p] == text[t]) {
+            ++p;
+            ++t;
+        } else if (star != std::string_view::npos) {
+            p = star + 1;
+            t = ++resume;
+        } else {
+            return false;
+        }
     }
-    return false;
+    return pattern.find_first_not_of('*', p) == std::string_view::npos;
 }
 
 constexpr std::array firmware_words = {std::pair{std::string_view("ia32"), Firmware::ia32},
