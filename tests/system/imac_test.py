@@ -212,6 +212,15 @@ class ImacTest(daemon.ServerTestCase):
         self.assertIn("nobody lists 81009999", said)
         self.assertIn("imac: FAILED: 10.0.1.11 refuses image 81009999: ACK[FAILED]", said)
 
+    def test_a_list_longer_than_one_option(self):
+        self.add_grub("echo loader: started", "halt")
+        for number in range(40):
+            self.images.add(f"more{number:02}", 5000 + number, f"Image number {number:02}")
+        program = virtual_imac.grub(self.lab, "echo loader: the last of the list", "halt")
+        self.images.add("zlast", 6000, "The last one", program=program)
+        self.serve_beside_dhcpd()
+        self.assertIn("loader: the last of the list", self.power_on(choose="The last one").wait_off())
+
     def test_a_reply_port_of_its_own(self):
         self.add_grub("echo loader: started", "halt")
         self.serve_beside_dhcpd()
