@@ -173,6 +173,11 @@ Result<Octets> read_program(const std::string& path, EfiMachine machine) {
                     is_x64 ? "give it as --x64, and a program for 32-bit EFI as --ia32"
                            : "give it as --ia32, and a program for 64-bit EFI as --x64");
     }
+    if (const std::uint16_t subsystem = program->slices.front().subsystem; subsystem != 10) {
+        return fail(
+            path + " is a driver for EFI (subsystem " + std::to_string(subsystem) + "), which starts nothing",
+            where, "name a boot program such as GRUB or iPXE");
+    }
     return octets;
 }
 

@@ -195,6 +195,22 @@ std::string_view machine_text(codec::EfiMachine machine) {
     return machine == codec::EfiMachine::x64 ? "x64" : "ia32";
 }
 
+/// PE's number for the processor.
+std::string_view machine_number(codec::EfiMachine machine) {
+    return machine == codec::EfiMachine::x64 ? "0x8664" : "0x014c";
+}
+
+std::string_view subsystem_text(std::uint16_t subsystem) {
+    switch (subsystem) {
+        case 10:
+            return "an EFI application";
+        case 11:
+            return "an EFI driver for the time of booting";
+        default:
+            return "an EFI driver that stays";
+    }
+}
+
 std::string clients_of(const model::BootFile& file) {
     return file.architecture == "ppc" ? "PowerPC" : std::string(width_text(file.width));
 }
@@ -314,7 +330,9 @@ void print(const Explanation& explanation, std::ostream& out) {
                 for (const codec::EfiSlice& slice : program.efi->slices) {
                     out << "      " << machine_text(slice.machine)
                         << (slice.machine == codec::EfiMachine::x64 ? " " : "") << "  offset " << slice.offset
-                        << ", " << slice.size << " octets\n";
+                        << ", " << slice.size << " octets; machine " << machine_number(slice.machine)
+                        << ", subsystem " << slice.subsystem << " (" << subsystem_text(slice.subsystem)
+                        << ")\n";
                 }
             }
             out << "      TFTP path " << program.tftp_path << '\n';
@@ -342,6 +360,7 @@ void print_json(const Explanation& explanation, std::ostream& out) {
         if (program.efi) {
             for (const codec::EfiSlice& slice : program.efi->slices) {
                 slices.push_back({{"machine", machine_text(slice.machine)},
+                                  {"subsystem", slice.subsystem},
                                   {"offset", slice.offset},
                                   {"size", slice.size}});
             }

@@ -72,6 +72,22 @@ std::string_view type_text(model::ImageType type) {
     return "BootFileOnly";
 }
 
+namespace {
+
+/// " with 64-bit EFI" when the image has programs of that width only.
+std::string_view width_limit(const model::NetBootImage& image) {
+    bool ia32 = false;
+    bool x64 = false;
+    for (const model::BootFile& file : image.boot_files) {
+        ia32 = ia32 || file.width == model::EfiWidth::ia32 || file.width == model::EfiWidth::universal;
+        x64 = x64 || file.width == model::EfiWidth::x64 || file.width == model::EfiWidth::universal;
+    }
+    if (ia32 == x64) return "";
+    return ia32 ? " with 32-bit EFI" : " with 64-bit EFI";
+}
+
+}  // namespace
+
 std::string audience_text(const model::NetBootImage& image) {
     std::vector<std::string> architectures;
     architectures.reserve(image.boot_files.size());
@@ -79,7 +95,7 @@ std::string audience_text(const model::NetBootImage& image) {
         if (std::ranges::count(architectures, file.architecture) == 0)
             architectures.push_back(file.architecture);
     }
-    std::string line = joined(architectures) + " Macs, ";
+    std::string line = joined(architectures) + " Macs" + std::string(width_limit(image)) + ", ";
     line += image.enabled_models.empty() ? "all models" : "models " + joined(image.enabled_models);
     if (!image.disabled_models.empty()) line += " but not " + joined(image.disabled_models);
     if (!image.enabled_macs.empty()) line += ", only " + joined(texts(image.enabled_macs));

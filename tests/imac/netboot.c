@@ -11,6 +11,7 @@ enum {
     COOKIE = 0x63825363,
     MIN_MESSAGE = 300,
     MAX_MESSAGE = MAX_PAYLOAD,
+    IMAGE_LIST = 9,
     DISCOVER = 1,
     OFFER = 2,
     REQUEST = 3,
@@ -214,21 +215,45 @@ void take_address(void) {
 
 // BSDP
 
-static bool find_bsdp(Octets reply, uint8_t wanted, Octets* value) {
-    static uint8_t room[1500];
-    Octets all;
-    if (!find_option(reply, 43, room, &all)) return false;
-    for (size_t at = 0; at + 2 <= all.size && at + 2 + all.at[at + 1] <= all.size;) {
-        const uint8_t code = all.at[at];
-        if (code == 255) break;
-        if (code == wanted) {
-            value->at = all.at + at + 2;
-            value->size = all.at[at + 1];
-            return true;
+// One instance of option 43; false if a sub-option runs past its end.
+static bool read_instance(const uint8_t* at, size_t size, uint8_t wanted, Octets* value, bool* found) {
+    for (size_t place = 0; place < size && at[place] != 255;) {
+        const uint8_t code = at[place];
+        if (code == 0) {
+            ++place;
+            continue;
         }
-        at += 2 + (size_t)all.at[at + 1];
+        if (place + 2 > size || place + 2 + at[place + 1] > size) return false;
+        // Of the image list every piece counts, of all others the first.
+        if (code == wanted && (code == IMAGE_LIST || !*found)) {
+            memcpy((uint8_t*)value->at + value->size, at + place + 2, at[place + 1]);
+            value->size += at[place + 1];
+            *found = true;
+        }
+        place += 2 + (size_t)at[place + 1];
     }
-    return false;
+    return true;
+}
+
+// A sub-option of BSDP, as Apple's code reads it: every instance of option 43 by itself, never glued
+// together.
+static bool find_bsdp(Octets reply, uint8_t wanted, Octets* value) {
+    static uint8_t room[MAX_MESSAGE];
+    value->at = room;
+    value->size = 0;
+    bool found = false;
+    for (size_t at = BOOTP_FIXED + 4; at < reply.size && reply.at[at] != 255;) {
+        if (reply.at[at] == 0) {
+            ++at;
+            continue;
+        }
+        if (at + 2 > reply.size || at + 2 + reply.at[at + 1] > reply.size) break;
+        const uint8_t size = reply.at[at + 1];
+        if (reply.at[at] == 43 && !read_instance(reply.at + at + 2, size, wanted, value, &found))
+            return false;
+        at += 2 + (size_t)size;
+    }
+    return found;
 }
 
 static uint32_t bsdp_number(Octets reply, uint8_t code, size_t size) {
@@ -290,7 +315,7 @@ static void show(const ImageList* list) {
 static void take_list(Octets reply) {
     const uint32_t server = address_option(reply, 54);
     Octets images;
-    if (bsdp_number(reply, 1, 1) != LIST || server == 0 || !find_bsdp(reply, 9, &images)) return;
+    if (bsdp_number(reply, 1, 1) != LIST || server == 0 || !find_bsdp(reply, IMAGE_LIST, &images)) return;
     for (size_t at = 0; at < list_count; ++at) {
         if (lists[at].server == server) return;
     }

@@ -212,6 +212,15 @@ class ImacTest(daemon.ServerTestCase):
         self.assertIn("nobody lists 81009999", said)
         self.assertIn("imac: FAILED: 10.0.1.11 refuses image 81009999: ACK[FAILED]", said)
 
+    def test_a_list_longer_than_one_option(self):
+        self.add_grub("echo loader: started", "halt")
+        for number in range(40):
+            self.images.add(f"more{number:02}", 5000 + number, f"Image number {number:02}")
+        program = virtual_imac.grub(self.lab, "echo loader: the last of the list", "halt")
+        self.images.add("zlast", 6000, "The last one", program=program)
+        self.serve_beside_dhcpd()
+        self.assertIn("loader: the last of the list", self.power_on(choose="The last one").wait_off())
+
     def test_a_reply_port_of_its_own(self):
         self.add_grub("echo loader: started", "halt")
         self.serve_beside_dhcpd()
@@ -221,9 +230,9 @@ class ImacTest(daemon.ServerTestCase):
 
     # The tool
 
-    def by_hand(self, namespace, interface, *arguments):
-        tool = namespace.start(TOOL, "--no-install", *arguments, interface, "model=iMac5,1", name="tool")
-        tool.wait_for(r"imac: a virtual iMac5,1", virtual_imac.BOOT_SECONDS)
+    def by_hand(self, namespace, interface, model, *arguments):
+        tool = namespace.start(TOOL, "--no-install", *arguments, interface, f"model={model}", name="tool")
+        tool.wait_for(rf"imac: a virtual {model}", virtual_imac.BOOT_SECONDS)
         tool.wait_for(r"loader: started", virtual_imac.BOOT_SECONDS)
         self.assertEqual(tool.wait(60), 0)
         left = namespace.ip("-o", "link", "show").stdout
@@ -232,7 +241,7 @@ class ImacTest(daemon.ServerTestCase):
     def test_by_hand_at_a_bridge(self):
         self.add_grub("echo loader: started", "halt")
         self.serve_beside_dhcpd()
-        self.by_hand(self.lan.switch, "br0")
+        self.by_hand(self.lan.switch, "br0", "iMac12,1")
 
     def test_by_hand_beside_an_interface(self):
         program = virtual_imac.grub(self.lab, "echo loader: started", "halt", ia32=True)
@@ -240,7 +249,7 @@ class ImacTest(daemon.ServerTestCase):
         self.serve_beside_dhcpd()
         host = self.lab.namespace("host")
         self.lan.join(host, "eth0", "10.0.1.50/24")
-        self.by_hand(host, "eth0", "--ia32")
+        self.by_hand(host, "eth0", "iMac5,1", "--ia32")
 
     # iPXE
 

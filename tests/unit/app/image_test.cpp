@@ -231,8 +231,8 @@ TEST(ImageShow, ExplainsKeysProgramsPathsAndWhoSeesIt) {
             "\n"
             "Boot files\n"
             "  i386/booter  for 32- and 64-bit EFI, a universal file\n"
-            "      ia32  offset 4096, 1024 octets\n"
-            "      x64   offset 8192, 1024 octets\n"
+            "      ia32  offset 4096, 1024 octets; machine 0x014c, subsystem 10 (an EFI application)\n"
+            "      x64   offset 8192, 1024 octets; machine 0x8664, subsystem 10 (an EFI application)\n"
             "      TFTP path nbi/NetBootSP7/a.nbi/i386/booter\n"
             "\n"
             "Root path\n"
@@ -318,7 +318,7 @@ TEST(ImageShow, Json) {
     ASSERT_EQ(json["programs"].size(), 2U);
     EXPECT_EQ(json["programs"][1]["tftp_path"], "nbi/NetBootSP7/a.nbi/i386/booter-ia32");
     EXPECT_EQ(json["programs"][1]["slices"],
-              nlohmann::json::parse(R"([{"machine":"ia32","offset":0,"size":1024}])"));
+              nlohmann::json::parse(R"([{"machine":"ia32","offset":0,"size":1024,"subsystem":10}])"));
     EXPECT_EQ(json["shown_to"][1]["sees"], true);
 }
 

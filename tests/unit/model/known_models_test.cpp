@@ -86,6 +86,18 @@ TEST(KnownModels, MayStartWhatFits) {
     EXPECT_FALSE(known.may_start("", EfiWidth::ia32));
 }
 
+TEST(KnownModels, PatternsWithManyStarsCostLittle) {
+    KnownModels known = KnownModels::built_in();
+    known.override_firmware("*a*a*a*a*a*a*a*a*a*a*b", Firmware::ia32);
+    known.override_firmware("a*b*c", Firmware::ia32);
+    known.override_firmware("*", Firmware::doubtful);
+    EXPECT_EQ(known.firmware_of(std::string(64, 'a')), Firmware::doubtful);
+    EXPECT_EQ(known.firmware_of("abbbcbc"), Firmware::ia32);
+    EXPECT_EQ(known.firmware_of("abbbcb"), Firmware::doubtful);
+    EXPECT_EQ(known.firmware_of("abc"), Firmware::ia32);
+    EXPECT_EQ(known.firmware_of(""), Firmware::doubtful);
+}
+
 TEST(KnownModels, AreCorrectedExactFirstThenByTheLongerPattern) {
     KnownModels known = KnownModels::built_in();
     known.override_firmware("Mac*", Firmware::x64);
