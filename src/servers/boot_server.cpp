@@ -569,6 +569,7 @@ void BootServer::State::contest(std::string_view interface, base::MacAddress mac
                                 base::MacAddress owner) {
     book.contest(mac, address, owner);
     pool.avoid(address, now());
+    if (loans) loans->decline(mac, address);
     log_event(Level::warn, "address-contested",
               {{"interface", interface},
                {"mac", mac.text()},
