@@ -5,6 +5,7 @@
 #include "app/privileges.hpp"
 #include "app/published_images.hpp"
 #include "io/interfaces.hpp"
+#include "io/tcp_socket.hpp"
 #include "io/udp_port.hpp"
 #include "io/worker.hpp"
 #include "servers/boot_server.hpp"
@@ -35,6 +36,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <ctime>
@@ -226,6 +228,11 @@ std::shared_ptr<const servers::Content> content_of(const Settings& settings,
     return std::make_shared<const servers::Content>(std::move(shares), settings.tftp_root, http_port);
 }
 
+bool is_taken(std::uint16_t tcp_port) {
+    const auto tried = io::TcpListener::open({base::Ipv4Address(), tcp_port});
+    return !tried && tried.error() == EADDRINUSE;
+}
+
 /// Wakes the loop when the host's interfaces change.
 struct InterfaceWatch {
     io::InterfaceMonitor monitor;
@@ -320,7 +327,10 @@ Daemon::Daemon(const Settings& settings)
       interface_watch_(boot_.context()),
       interface_check_(boot_.context()) {
     // Two capabilities are all that opening ports takes, so root is gone before anything is opened.
-    if (settings.http) http_port_holders_ = tcp_port_holders(settings.http_port);
+    // Only of a port that is taken: the kernel needs milliseconds to list its sockets.
+    if (settings.http && is_taken(settings.http_port)) {
+        http_port_holders_ = tcp_port_holders(settings.http_port);
+    }
     become_user(settings);
     require_roots(settings);
     state_lock_ = store::FolderLock::take(settings.state_dir, store::FolderLock::Kind::alone, lock_patience);

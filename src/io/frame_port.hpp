@@ -27,6 +27,10 @@ class FramePort {
         bool promiscuous = false;
         /// Also what this host sends, of whatever program.
         bool outgoing = false;
+        /// Frames are heard and sent at once, over a plain socket, while the ring is still being set up,
+        /// which takes the kernel 8 to 16 ms; not together with the two above. Then trouble with the ring is
+        /// drain()'s to tell, and frames with a VLAN tag are heard once the ring is there.
+        bool at_once = false;
     };
     struct Statistics {
         std::uint64_t received = 0;

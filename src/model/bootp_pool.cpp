@@ -1,6 +1,7 @@
 #include <pomona/model/bootp_pool.hpp>
 
 #include <algorithm>
+#include <utility>
 
 namespace pomona::model {
 
@@ -30,6 +31,14 @@ base::Result<AddressRange> parse_address_range(std::string_view text) {
     return AddressRange{.low = *low, .high = *high};
 }
 
+BootpPool::BootpPool(std::vector<AddressRange> ranges) : ranges_(std::move(ranges)) {
+    for (const AddressRange& range : ranges_) {
+        for (std::uint32_t value = range.low.value(); value <= range.high.value(); ++value) {
+            unheld_.emplace_hint(unheld_.end(), value);
+        }
+    }
+}
+
 bool BootpPool::contains(base::Ipv4Address address) const {
     return std::ranges::any_of(ranges_,
                                [address](const AddressRange& range) { return range.contains(address); });
@@ -49,16 +58,17 @@ void BootpPool::load(const std::vector<PoolLease>& leases) {
 }
 
 std::optional<base::Ipv4Address> BootpPool::address_for(
-    base::MacAddress mac, TimePoint now, const std::function<bool(base::Ipv4Address)>& usable) const {
-    const auto fits = [&](base::Ipv4Address address) { return !is_taboo(address, now) && usable(address); };
+    base::MacAddress mac, const base::Ipv4Network& link, TimePoint now,
+    const std::function<bool(base::Ipv4Address)>& usable) const {
+    const auto fits = [&](base::Ipv4Address address) {
+        return link.contains(address) && !is_taboo(address, now) && usable(address);
+    };
     if (const auto own = by_mac_.find(mac); own != by_mac_.end() && fits(own->second.address)) {
         return own->second.address;
     }
-    for (const AddressRange& range : ranges_) {
-        for (std::uint32_t value = range.low.value(); value <= range.high.value(); ++value) {
-            const base::Ipv4Address address(value);
-            if (!holders_.contains(address) && fits(address)) return address;
-        }
+    const base::Ipv4Address first(link.address().value() & link.mask().value());
+    for (auto at = unheld_.lower_bound(first); at != unheld_.end() && link.contains(*at); ++at) {
+        if (fits(*at)) return *at;
     }
     for (const auto& [given, holder] : by_age_) {
         if (now - given <= hold) break;
@@ -76,6 +86,7 @@ PoolLease BootpPool::give(base::MacAddress mac, base::Ipv4Address address, TimeP
     const PoolLease lease{.mac = mac, .address = address, .given = now};
     by_mac_.emplace(mac, lease);
     holders_.emplace(address, mac);
+    unheld_.erase(address);
     by_age_.emplace(now, mac);
     return lease;
 }
@@ -90,6 +101,7 @@ void BootpPool::erase(base::MacAddress mac) {
     const auto found = by_mac_.find(mac);
     if (found == by_mac_.end()) return;
     holders_.erase(found->second.address);
+    unheld_.insert(found->second.address);
     by_age_.erase({found->second.given, mac});
     by_mac_.erase(found);
 }

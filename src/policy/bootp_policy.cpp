@@ -67,14 +67,19 @@ std::expected<Found, Silence> find_unheld(const BootpRequest& request, const Sit
     if (situation.pool != nullptr && !situation.pool->is_off()) {
         const base::MacAddress mac = request.header.mac();
         const auto usable = [&](base::Ipv4Address address) {
-            return link != nullptr && link->contains(address) && !situation.identity.is_own(address) &&
+            return !situation.identity.is_own(address) &&
                    std::ranges::find(situation.bootp.hosts, address, &model::BootpHost::address) ==
                        situation.bootp.hosts.end() &&
                    (situation.book == nullptr || !situation.book->is_held_by_another(mac, address));
         };
-        const auto address = situation.pool->address_for(mac, situation.now, usable);
-        if (!address) return std::unexpected(Silence::pool_empty);
-        return Found{.address = *address, .source = "pool", .host = nullptr, .held = nullptr};
+        // Behind a relay there is nobody to ask for it by ARP.
+        if (request.relayed()) return std::unexpected(Silence::pool_empty);
+        for (const base::Ipv4Network& network : situation.identity.addresses) {
+            const auto address = situation.pool->address_for(mac, network, situation.now, usable);
+            if (address)
+                return Found{.address = *address, .source = "pool", .host = nullptr, .held = nullptr};
+        }
+        return std::unexpected(Silence::pool_empty);
     }
     return std::unexpected(situation.loan_refused ? Silence::loan_refused : Silence::no_address_known);
 }

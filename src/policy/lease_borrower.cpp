@@ -16,6 +16,8 @@ using std::chrono::seconds;
 
 /// DISCOVER and REQUEST go out so often: at 0, 1, 3 and 7 s. A loader gives up after 12.
 constexpr unsigned most_tries = 4;
+/// So many addresses that others use, and it is the server that is wrong.
+constexpr unsigned most_declined = 3;
 /// What a server is asked for on the machine's behalf (option 55).
 constexpr std::array<std::uint8_t, 5> wanted_options{1, 3, 6, 12, 15};
 /// The lease that is asked for may be longer; it goes back anyway.
@@ -39,19 +41,21 @@ void LeaseBorrower::transmit(base::MacAddress mac, Loan& loan, DhcpType type, Bo
     header.hops = 1;
     header.xid = loan.xid;
     header.giaddr = loan.network.address();
-    const bool holds = loan.state == State::renewing || type == DhcpType::release;
+    // RFC 2131, table 5: a DECLINE names the address in option 50 alone.
+    const bool holds =
+        (loan.state == State::renewing && type != DhcpType::decline) || type == DhcpType::release;
     if (holds) header.ciaddr = loan.held.address;
 
     std::array<std::uint8_t, 400> room{};
     codec::DhcpWriter writer(room, header, {}, {});
     writer.option_u8(Option::message_type, static_cast<std::uint8_t>(type));
-    if (type == DhcpType::request && !holds) {
+    if (type == DhcpType::decline || (type == DhcpType::request && !holds)) {
         writer.option_address(Option::requested_address, loan.held.address);
         writer.option_address(Option::server_identifier, loan.server);
     }
     if (type == DhcpType::release) {
         writer.option_address(Option::server_identifier, loan.server);
-    } else {
+    } else if (type != DhcpType::decline) {
         writer.option(Option::parameter_request_list, wanted_options);
     }
     const base::Bytes written = writer.finish();
@@ -225,6 +229,29 @@ BorrowStep LeaseBorrower::on_time(TimePoint now) {
     return step;
 }
 
+BorrowStep LeaseBorrower::decline(base::MacAddress mac, base::Ipv4Address address, TimePoint now) {
+    BorrowStep step;
+    const auto found = loans_.find(mac);
+    if (find(mac) == nullptr || found->second.held.address != address) return step;
+    Loan& loan = found->second;
+    transmit(mac, loan, DhcpType::decline, step);
+    step.events.push_back({.kind = BorrowEvent::Kind::declined,
+                           .mac = mac,
+                           .address = address,
+                           .server = loan.server,
+                           .why = "another host uses it"});
+    if (++loan.declined >= most_declined) {
+        refuse(mac, loan, "the DHCP server lends addresses that other hosts use", now, step);
+        return step;
+    }
+    loan.state = State::discovering;
+    loan.held = {};
+    loan.tries = 1;
+    loan.next = now + wait_after(0);
+    transmit(mac, loan, DhcpType::discover, step);
+    return step;
+}
+
 BorrowStep LeaseBorrower::return_all(TimePoint /*now*/) {
     BorrowStep step;
     for (auto& [mac, loan] : loans_) {
@@ -241,9 +268,16 @@ const model::HeldAddress* LeaseBorrower::find(base::MacAddress mac) const {
     return bound ? &found->second.held : nullptr;
 }
 
+bool LeaseBorrower::is_asking(base::MacAddress mac) const {
+    const auto found = loans_.find(mac);
+    return found != loans_.end() &&
+           (found->second.state == State::discovering || found->second.state == State::requesting);
+}
+
 bool LeaseBorrower::is_refused(base::MacAddress mac, TimePoint now) const {
     const auto found = loans_.find(mac);
-    return found != loans_.end() && found->second.state == State::refused && now < found->second.next;
+    if (found == loans_.end()) return loans_.size() >= options_.most_loans;
+    return found->second.state == State::refused && now < found->second.next;
 }
 
 std::optional<TimePoint> LeaseBorrower::next_time() const {

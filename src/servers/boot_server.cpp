@@ -312,8 +312,8 @@ std::size_t BootServer::State::serve(const std::vector<io::Interface>& wanted,
 }
 
 void BootServer::State::open_port(const io::Interface& interface) {
-    auto frames =
-        io::FramePort::open(interface.name, {.filter = capture_filter, .ring_bytes = options.ring_bytes});
+    auto frames = io::FramePort::open(
+        interface.name, {.filter = capture_filter, .ring_bytes = options.ring_bytes, .at_once = true});
     if (!frames) {
         log_event(Level::error, "interface-not-opened",
                   {{"interface", interface.name}, {"error", frames.error().text()}});
@@ -569,6 +569,7 @@ void BootServer::State::contest(std::string_view interface, base::MacAddress mac
                                 base::MacAddress owner) {
     book.contest(mac, address, owner);
     pool.avoid(address, now());
+    if (loans) loans->decline(mac, address);
     log_event(Level::warn, "address-contested",
               {{"interface", interface},
                {"mac", mac.text()},

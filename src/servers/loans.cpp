@@ -24,6 +24,8 @@ std::string_view name_of(policy::BorrowEvent::Kind kind) {
             return "address-returned";
         case policy::BorrowEvent::Kind::lost:
             return "loan-lost";
+        case policy::BorrowEvent::Kind::declined:
+            return "loan-declined";
     }
     return "";
 }
@@ -39,8 +41,15 @@ Loans::~Loans() {
 
 void Loans::want(base::MacAddress mac, const std::string& interface, const base::Ipv4Network& network,
                  base::Bytes frame) {
-    waiting_[mac] = {.interface = interface, .frame = {frame.begin(), frame.end()}};
     act(borrower_.want(mac, interface, network, static_cast<std::uint32_t>(random_()), now()));
+    if (borrower_.is_asking(mac)) {
+        waiting_[mac] = {.interface = interface, .frame = {frame.begin(), frame.end()}};
+    }
+    set_timer();
+}
+
+void Loans::decline(base::MacAddress mac, base::Ipv4Address address) {
+    act(borrower_.decline(mac, address, now()));
     set_timer();
 }
 

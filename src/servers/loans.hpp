@@ -9,6 +9,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -33,6 +34,8 @@ class Loans {
 
     void want(base::MacAddress mac, const std::string& interface, const base::Ipv4Network& network,
               base::Bytes frame);
+    /// Another host uses the address, if it is on loan to the machine.
+    void decline(base::MacAddress mac, base::Ipv4Address address);
     /// What a DHCP server says to the relay agent that we play. True if it was meant for that.
     bool take(const codec::Datagram& datagram);
 
@@ -40,6 +43,9 @@ class Loans {
     [[nodiscard]] bool is_refused(base::MacAddress mac, model::TimePoint now) const {
         return borrower_.is_refused(mac, now);
     }
+
+    /// Requests that wait for an address.
+    [[nodiscard]] std::size_t waiting() const { return waiting_.size(); }
 
   private:
     struct Waiting {
@@ -54,6 +60,7 @@ class Loans {
     boost::asio::steady_timer timer_;
     Send send_;
     Again again_;
+    /// The last request of each machine that an address is asked for; as many as there are loans, at most.
     std::map<base::MacAddress, Waiting> waiting_;
     std::mt19937 random_{std::random_device{}()};
 };

@@ -9,6 +9,7 @@
 #include <condition_variable>
 #include <cstdio>
 #include <cstring>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <stop_token>
@@ -73,7 +74,9 @@ struct LeaseStore::State {
     std::vector<model::PoolLease> loaded;
     std::mutex mutex;
     std::condition_variable_any changed;
-    std::vector<model::PoolLease> unwritten;
+    /// No more than the pool has addresses, however often each is asked for while the disk is slow.
+    std::map<base::Ipv4Address, model::PoolLease> unwritten;
+    std::map<base::MacAddress, base::Ipv4Address> unwritten_of;
     bool failing = false;
     std::jthread thread;
 
@@ -85,33 +88,58 @@ struct LeaseStore::State {
 
     void run(const std::stop_token& stop) {
         for (;;) {
-            std::vector<model::PoolLease> batch;
+            std::map<base::Ipv4Address, model::PoolLease> batch;
             {
                 std::unique_lock lock(mutex);
                 changed.wait(lock, stop, [this] { return !unwritten.empty(); });
                 batch.swap(unwritten);
+                unwritten_of.clear();
             }
             if (batch.empty()) return;
             write(batch);
         }
     }
 
-    void write(const std::vector<model::PoolLease>& batch) {
+    void write(const std::map<base::Ipv4Address, model::PoolLease>& batch) {
+        SqliteDatabase& database = connection->database;
         try {
-            for (const model::PoolLease& lease : batch) {
+            database.run("BEGIN IMMEDIATE");
+            for (const auto& [address, lease] : batch) {
                 connection->upsert.bind(1, lease.address.text());
                 connection->upsert.bind(2, lease.mac.text());
                 connection->upsert.bind(3, lease.given.time_since_epoch().count());
                 (void)connection->upsert.step();
                 connection->upsert.reset();
             }
+            database.run("COMMIT");
             failing = false;
         } catch (const StoreError& error) {
             connection->upsert.reset();
+            roll_back();
             if (!std::exchange(failing, true)) {
                 report(std::string("leases of the pool are not stored: ") + error.what());
             }
         }
+    }
+
+    void roll_back() {
+        try {
+            if (connection->database.in_transaction()) connection->database.run("ROLLBACK");
+        } catch (const StoreError&) {
+            // What made the writing fail is told already.
+        }
+    }
+
+    /// In place of what waits for this machine and for this address.
+    void queue(const model::PoolLease& lease) {
+        if (const auto other = unwritten_of.find(lease.mac); other != unwritten_of.end()) {
+            unwritten.erase(other->second);
+        }
+        if (const auto other = unwritten.find(lease.address); other != unwritten.end()) {
+            unwritten_of.erase(other->second.mac);
+        }
+        unwritten.insert_or_assign(lease.address, lease);
+        unwritten_of.insert_or_assign(lease.mac, lease.address);
     }
 };
 
@@ -147,7 +175,7 @@ void LeaseStore::save(const model::PoolLease& lease) {
     if (!state_->connection) return;
     {
         const std::scoped_lock lock(state_->mutex);
-        state_->unwritten.push_back(lease);
+        state_->queue(lease);
     }
     state_->changed.notify_one();
 }

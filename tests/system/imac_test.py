@@ -8,7 +8,8 @@ import lab
 import peers
 import virtual_imac
 
-TOOL = pathlib.Path(__file__).resolve().parents[2] / "tools" / "virtual-imac"
+TOOLS = pathlib.Path(__file__).resolve().parents[2] / "tools"
+TOOL = TOOLS / "virtual-imac"
 SNPONLY = pathlib.Path("/usr/lib/ipxe/snponly.efi")
 SECOND_MAC = "40:6c:8f:12:34:02"
 
@@ -227,6 +228,53 @@ class ImacTest(daemon.ServerTestCase):
         said = self.power_on(reply_port=993).wait_off()
         self.assertIn("loader: started", said)
         self.server.process.wait_for(r"reply=ACK\[SELECT\] to=10\.0\.1\.100:993")
+
+    # The loaders of tools/make-loaders, as a newcomer has them
+
+    def add_ready_grub(self, **configurations):
+        """One universal file; `configurations` are files beside nbi/grub.nbi/grub/grub.cfg."""
+        loaders = self.lab.path("loaders", "x").parent
+        self.lan.switch.run(TOOLS / "make-loaders", "--output", loaders)
+        self.lan.switch.run(daemon.PROGRAM, "image", "make", "grub", "--x64", loaders / "grub-x64.efi", "--ia32",
+                            loaders / "grub-ia32.efi", "--title", "GRUB", "--default", "--add",
+                            TOOLS.parent / "nbi" / "grub.nbi" / "grub", "--output", self.images.path, "--image-root",
+                            self.images.path)
+        for mac, commands in configurations.items():
+            name = f"grub.cfg-01-{mac.replace(':', '-')}"
+            (self.images.path / "grub.nbi" / "grub" / name).write_text(commands + "\n", encoding="ascii")
+
+    def test_the_ready_loader_finds_its_configuration_on_both_widths(self):
+        """Whoever answers first: the program knows its server."""
+        self.add_ready_grub(**{virtual_imac.MAC: "echo ready: sixty-four\nhalt", SECOND_MAC: "echo ready: thirty-two\nhalt"})
+        self.serve_beside_dhcpd()
+        new = self.power_on(model="iMac12,1")
+        old = self.power_on(label="old", model="iMac4,1", mac=SECOND_MAC, ia32=True)
+        for imac, line in ((new, "ready: sixty-four"), (old, "ready: thirty-two")):
+            said = imac.wait_off()
+            self.assertIn("Pomona: the server is 10.0.1.11", said)
+            self.assertIn("Pomona: configuration on http,10.0.1.11:", said)
+            self.assertIn(line, said)
+
+    def test_the_ready_loader_by_tftp_with_a_wireless_card_in_front(self):
+        self.add_ready_grub(**{virtual_imac.MAC: "echo ready: steady\nhalt"})
+        self.serve_beside_dhcpd("--http", "off")
+        said = self.power_on(wifi="on").wait_off()
+        self.assertIn("Pomona: configuration on tftp,10.0.1.11:", said)
+        self.assertIn("ready: steady", said)
+
+    def test_the_ready_loader_comes_again_at_once_over_http(self):
+        """GRUB begins at the same port after every start; what is left of its last connection must not be in the way."""
+        self.add_ready_grub(**{virtual_imac.MAC: "echo ready: again\nsleep 60\nhalt"})
+        self.serve_beside_dhcpd()
+        imac = self.power_on()
+        imac.wait_for(r"ready: again")
+        mark = imac.mark()
+        imac.reset()
+        # In the way, it would cost 16 seconds and then send GRUB to TFTP.
+        imac.wait_for(r"Pomona: configuration on \w+,10\.0\.1\.11:", after=mark)
+        imac.wait_for(r"ready: again", after=mark)
+        imac.power_off()
+        self.assertNotIn("Pomona: configuration on tftp", imac.output)
 
     # The tool
 

@@ -87,6 +87,20 @@ class BorrowTest(LeaseTestCase):
         server.process.wait_for(rf"loan-refused mac={PC}.*no DHCP server offers", seconds=30)
         pc.assert_silence(loader.bootrequest(PC), server, "loan-refused")
 
+    def test_an_address_that_somebody_uses_goes_back_and_another_is_asked_for(self):
+        server = daemon.serve(self, self.lan, arguments=["--bootp-borrow", "on"])
+        host = self.lab.namespace("dhcp")
+        self.lan.join(host, "eth0", "10.0.1.2/24")
+        dhcp = peers.isc_dhcpd(host, "eth0", first=100, last=102)
+        squatter = self.lab.namespace("squatter")
+        self.lan.join(squatter, "en0", "10.0.1.100/24")
+        squatter.ip("address", "add", "10.0.1.102/24", "dev", "en0")
+        server.start()
+        pc = self.machine()
+        self.assertEqual(pc.ask(loader.bootrequest(PC), seconds=2, tries=8)[0].yiaddr, "10.0.1.101")
+        server.process.wait_for(rf"loan-declined mac={PC} address=10\.0\.1\.10[02]")
+        dhcp.wait_for(rf"DHCPDECLINE of 10\.0\.1\.10[02] from {PC}")
+
     def test_grubs_discover_of_a_stranger_is_left_to_its_dhcp_server(self):
         server = self.serve(arguments=["--bootp-borrow", "on", "--bootp-pool", "10.0.1.200-10.0.1.210"])
         self.machine().assert_silence(loader.bare_discover(PC), server, "bare-discover")

@@ -48,16 +48,18 @@ class BootpPool {
     /// An address that another host answered for is left alone that long.
     static constexpr std::chrono::minutes taboo{30};
 
-    explicit BootpPool(std::vector<AddressRange> ranges) : ranges_(std::move(ranges)) {}
+    explicit BootpPool(std::vector<AddressRange> ranges);
 
     [[nodiscard]] bool is_off() const { return ranges_.empty(); }
     /// Leases outside the ranges are passed over; of two for one address or machine the later one counts.
     void load(const std::vector<PoolLease>& leases);
 
     /// The machine's own address, else one that nobody ever had, else the one asked for longest ago, if its
-    /// time is over; only such as `usable` agrees to. nullopt when there is none.
+    /// time is over; only such as lie in `link` and `usable` agrees to. nullopt when there is none. A full
+    /// pool says so at once: strangers ask as often as they like.
     [[nodiscard]] std::optional<base::Ipv4Address> address_for(
-        base::MacAddress mac, TimePoint now, const std::function<bool(base::Ipv4Address)>& usable) const;
+        base::MacAddress mac, const base::Ipv4Network& link, TimePoint now,
+        const std::function<bool(base::Ipv4Address)>& usable) const;
 
     /// The machine has it from now on; returns the lease to be kept.
     PoolLease give(base::MacAddress mac, base::Ipv4Address address, TimePoint now);
@@ -72,6 +74,8 @@ class BootpPool {
     void erase(base::MacAddress mac);
 
     std::vector<AddressRange> ranges_;
+    /// Had by nobody.
+    std::set<base::Ipv4Address> unheld_;
     std::map<base::MacAddress, PoolLease> by_mac_;
     std::map<base::Ipv4Address, base::MacAddress> holders_;
     std::set<std::pair<TimePoint, base::MacAddress>> by_age_;

@@ -33,6 +33,7 @@ struct BorrowEvent {
         refused,   ///< no server offers anything, or it took its offer back; asked again after a while
         returned,  ///< RELEASE went out
         lost,      ///< the server did not prolong it
+        declined,  ///< another host uses the address; DECLINE went out
     };
     Kind kind = Kind::granted;
     base::MacAddress mac;
@@ -67,12 +68,17 @@ class LeaseBorrower {
     BorrowStep on_reply(const codec::DhcpView& message, model::TimePoint now);
     /// To be called at next_time(), or later.
     BorrowStep on_time(model::TimePoint now);
+    /// Another host answered for the lent address: the server is told (DECLINE), and asked for another one, a
+    /// few times. Nothing if the machine has no such loan.
+    BorrowStep decline(base::MacAddress mac, base::Ipv4Address address, model::TimePoint now);
     /// Every lease goes back; at the end.
     BorrowStep return_all(model::TimePoint now);
 
     /// The address that a machine may have now; nullptr if none.
     [[nodiscard]] const model::HeldAddress* find(base::MacAddress mac) const;
-    /// Is the machine's loan refused at the moment?
+    /// Is a server being asked for the machine? A request that waits for it is answered in the end.
+    [[nodiscard]] bool is_asking(base::MacAddress mac) const;
+    /// Is the machine's loan refused at the moment, or is there no room for one?
     [[nodiscard]] bool is_refused(base::MacAddress mac, model::TimePoint now) const;
     [[nodiscard]] std::optional<model::TimePoint> next_time() const;
 
@@ -86,6 +92,7 @@ class LeaseBorrower {
         base::Ipv4Address server;
         model::HeldAddress held;
         unsigned tries = 0;
+        unsigned declined = 0;
         model::TimePoint next{};
         model::TimePoint last_wanted{};
         model::TimePoint renew_at{};

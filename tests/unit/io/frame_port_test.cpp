@@ -220,6 +220,95 @@ TEST_F(FramePortTest, KeepsWorkingWhenMoved) {
     EXPECT_EQ(receive(near_, 1).size(), 1U);
 }
 
+// Takes what waits until the ring is there, which alone hears a tag.
+void await_ring(FramePort& port, FramePort& far) {
+    const Frame sent = tagged(datagram(67, 0xff), 5);
+    for (int i = 0; i < 20; ++i) {
+        ASSERT_TRUE(far.inject(sent));
+        const auto frames = receive(port, 1);
+        if (!frames.empty() && frames.back() == sent) return;
+    }
+    FAIL() << "the ring never came";
+}
+
+class FramePortAtOnce : public testing::Test {
+  protected:
+    Cable cable_;
+    FramePort far_ = open_port(cable_.far, Cable::far_name, {});
+    FramePort near_ =
+        open_port(cable_.near, Cable::near_name, {.filter = "udp dst port 67", .at_once = true});
+};
+
+TEST_F(FramePortAtOnce, MissesNothingWhileTheRingTakesOver) {
+    constexpr int count = 20'000;
+    std::vector<int> heard;
+    const auto take = [&](base::Bytes frame) {
+        const int number = frame[mark_offset] << 8 | frame[mark_offset + 1];
+        if (heard.empty() || heard.back() < number) heard.push_back(number);
+    };
+    for (int i = 0; i < count; ++i) {
+        Frame frame = datagram(67, static_cast<std::uint8_t>(i >> 8));
+        frame[mark_offset + 1] = static_cast<std::uint8_t>(i);
+        ASSERT_TRUE(far_.inject(frame));
+        ASSERT_TRUE(far_.inject(datagram(68, 1))) << "which the filter keeps out";
+        if (i % 16 == 0) {
+            ASSERT_TRUE(near_.drain(1000, take));
+        }
+    }
+    for (int i = 0; i < 10; ++i) ASSERT_TRUE(near_.drain(1000, take));
+    EXPECT_EQ(heard.size(), std::size_t{count}) << "each at least once, and in their order";
+    EXPECT_GE(near_.statistics().received, std::uint64_t{count});
+    EXPECT_EQ(near_.statistics().dropped, 0U);
+    await_ring(near_, far_);
+}
+
+TEST_F(FramePortAtOnce, SendsBeforeAndAfterTheRingIsThere) {
+    ASSERT_TRUE(near_.inject(datagram(68, 1)));
+    EXPECT_EQ(receive(far_, 1).size(), 1U);
+    await_ring(near_, far_);
+    ASSERT_TRUE(near_.inject(datagram(68, 2)));
+    EXPECT_EQ(receive(far_, 1).back()[mark_offset], 2);
+    EXPECT_TRUE(receive(near_, 1).empty()) << "and hears nothing of it";
+}
+
+TEST_F(FramePortAtOnce, StopsAtItsLimitAndGoesOnAfterAnException) {
+    for (std::uint8_t mark = 0; mark < 5; ++mark) ASSERT_TRUE(far_.inject(datagram(67, mark)));
+    std::vector<int> marks;
+    const auto take = [&](base::Bytes frame) { marks.push_back(frame[mark_offset]); };
+    EXPECT_EQ(near_.drain(2, take), 2);
+    EXPECT_THROW((void)near_.drain(10, [](base::Bytes) { throw std::runtime_error("taker"); }),
+                 std::runtime_error);
+    EXPECT_EQ(near_.drain(10, take), 2);
+    EXPECT_EQ(marks, (std::vector<int>{0, 1, 3, 4}));
+}
+
+TEST_F(FramePortAtOnce, AVanishedInterfaceIsAnErrorAfterTheRingCameAndBefore) {
+    FramePort crossed =
+        open_port(cable_.near, Cable::near_name, {.filter = "udp dst port 67", .at_once = true});
+    await_ring(crossed, far_);
+    FramePort fresh =
+        open_port(cable_.near, Cable::near_name, {.filter = "udp dst port 67", .at_once = true});
+    cable_.near.run("ip link del near0");
+    for (FramePort* const port : {&crossed, &fresh}) {
+        base::Result<int> drained = 0;
+        for (int i = 0; i < 100 && drained; ++i) {
+            pollfd waiting{port->descriptor(), POLLIN, 0};
+            EXPECT_EQ(poll(&waiting, 1, 500), 1) << "the loop wakes up";
+            drained = port->drain(10, [](base::Bytes) {});
+        }
+        ASSERT_FALSE(drained);
+        EXPECT_EQ(drained.error().where, "interface near0");
+    }
+}
+
+TEST_F(FramePortAtOnce, ADownInterfaceDoesNotKeepTheThreadBusy) {
+    await_ring(near_, far_);
+    cable_.near.run("ip link set near0 down");
+    for (int i = 0; i < 5; ++i) ASSERT_TRUE(near_.drain(10, [](base::Bytes) {}));
+    pollfd waiting{near_.descriptor(), POLLIN, 0};
+    EXPECT_EQ(poll(&waiting, 1, 50), 0);
+}
+
 struct Refusal {
     const char* name;
     const char* interface;
@@ -235,11 +324,14 @@ TEST_P(FramePortRefuses, WithWhatWhereAndRemedy) {
     const Cable cable;
     if (*GetParam().setup != '\0') cable.near.run(GetParam().setup);
     const auto inside = cable.near.enter();
-    const auto port = FramePort::open(GetParam().interface, {.filter = GetParam().filter});
-    ASSERT_FALSE(port);
-    EXPECT_NE(port.error().what.find(GetParam().what), std::string::npos) << port.error().text();
-    EXPECT_EQ(port.error().where, GetParam().where);
-    EXPECT_NE(port.error().remedy, "");
+    for (const bool at_once : {false, true}) {
+        const auto port =
+            FramePort::open(GetParam().interface, {.filter = GetParam().filter, .at_once = at_once});
+        ASSERT_FALSE(port) << at_once;
+        EXPECT_NE(port.error().what.find(GetParam().what), std::string::npos) << port.error().text();
+        EXPECT_EQ(port.error().where, GetParam().where);
+        EXPECT_NE(port.error().remedy, "");
+    }
 }
 
 INSTANTIATE_TEST_SUITE_P(

@@ -23,13 +23,17 @@ Ipv4Address address(std::uint8_t n) {
 class Pool : public testing::Test {
   protected:
     std::optional<Ipv4Address> ask(std::uint8_t n, TimePoint now = noon) {
-        const auto found =
-            pool.address_for(machine(n), now, [this](Ipv4Address each) { return each != unusable; });
+        const auto found = pool.address_for(machine(n), link, now, [this](Ipv4Address each) {
+            ++looked_at;
+            return each != unusable;
+        });
         if (found) pool.give(machine(n), *found, now);
         return found;
     }
     BootpPool pool{{{.low = address(1), .high = address(2)}, {.low = address(9), .high = address(9)}}};
+    base::Ipv4Network link{address(77), 24};
     Ipv4Address unusable;
+    int looked_at = 0;
 };
 
 TEST_F(Pool, EveryMachineHasItsOwn) {
@@ -64,6 +68,24 @@ TEST_F(Pool, WhatAnotherHostUsesIsLeftAloneForAWhile) {
 TEST_F(Pool, WhatIsNotUsableIsNotGiven) {
     unusable = address(1);
     EXPECT_EQ(ask(1), address(2));
+}
+
+TEST_F(Pool, OnlyOfTheLink) {
+    link = base::Ipv4Network(address(8), 29);
+    EXPECT_EQ(ask(1), address(9));
+    EXPECT_EQ(ask(2), std::nullopt);
+    link = base::Ipv4Network(address(1), 30);
+    EXPECT_EQ(ask(2), address(1));
+    EXPECT_EQ(ask(1), address(2)) << "its own is of no use here";
+}
+
+TEST_F(Pool, StrangersCostNothingWhenItIsFull) {
+    for (std::uint8_t n = 1; n <= 3; ++n) ask(n);
+    looked_at = 0;
+    EXPECT_EQ(ask(4), std::nullopt);
+    EXPECT_EQ(looked_at, 0);
+    EXPECT_EQ(ask(2), address(2));
+    EXPECT_EQ(looked_at, 1);
 }
 
 TEST_F(Pool, RemembersOverARestart) {

@@ -189,9 +189,41 @@ TEST_F(Borrower, GivesEverythingBackAtTheEnd) {
 
 TEST_F(Borrower, StrangersCannotFillIt) {
     for (std::uint8_t n = 1; n <= 5; ++n) {
-        const auto step = borrower.want(MacAddress({2, 0, 0, 0, 0, n}), "eth0", network, n, noon);
+        const MacAddress stranger({2, 0, 0, 0, 0, n});
+        const auto step = borrower.want(stranger, "eth0", network, n, noon);
         EXPECT_EQ(step.send.size(), n <= 2 ? 1U : 0U);
+        EXPECT_EQ(borrower.is_asking(stranger), n <= 2);
+        EXPECT_EQ(borrower.is_refused(stranger, noon), n > 2);
     }
+}
+
+TEST_F(Borrower, GivesUpAnAddressThatAnotherHostUses) {
+    lend();
+    EXPECT_TRUE(borrower.decline(mac, server, noon).events.empty()) << "it is not the one lent";
+    const BorrowStep step = borrower.decline(mac, lent, noon);
+    ASSERT_EQ(types(step), (std::vector{4, 1})) << "and asks for another one";
+    const auto told = codec::DhcpView::parse(step.send[0].octets);
+    EXPECT_EQ(told->option_address(Option::requested_address), lent);
+    EXPECT_EQ(told->option_address(Option::server_identifier), server);
+    EXPECT_TRUE(told->header().ciaddr.is_zero());
+    EXPECT_FALSE(told->option(Option::parameter_request_list));
+    ASSERT_EQ(step.events.size(), 1U);
+    EXPECT_EQ(step.events[0].kind, BorrowEvent::Kind::declined);
+    EXPECT_EQ(borrower.find(mac), nullptr);
+    EXPECT_TRUE(borrower.is_asking(mac));
+
+    const Ipv4Address next(10, 0, 1, 101);
+    reply(DhcpType::offer, noon, next);
+    reply(DhcpType::ack, noon, next);
+    EXPECT_EQ(borrower.find(mac)->address, next);
+    EXPECT_EQ(types(borrower.decline(mac, next, noon)), (std::vector{4, 1}));
+    reply(DhcpType::offer);
+    reply(DhcpType::ack);
+    const BorrowStep last = borrower.decline(mac, lent, noon);
+    EXPECT_EQ(types(last), std::vector<int>{4});
+    ASSERT_EQ(last.events.size(), 2U);
+    EXPECT_EQ(last.events[1].why, "the DHCP server lends addresses that other hosts use");
+    EXPECT_TRUE(borrower.is_refused(mac, noon));
 }
 
 }  // namespace
