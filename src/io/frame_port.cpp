@@ -17,6 +17,7 @@
 #include <cstring>
 #include <exception>
 #include <optional>
+#include <span>
 #include <thread>
 #include <utility>
 
@@ -88,8 +89,8 @@ std::optional<PlainCapture> open_plain(const std::string& interface, const Frame
     bpf_program program{};
     if (pcap_compile(compiler, &program, options.filter.c_str(), 1, PCAP_NETMASK_UNKNOWN) == 0) {
         // libpcap's instructions are the kernel's, by another name.
-        plain = PlainCapture::open(interface, reinterpret_cast<const sock_filter*>(program.bf_insns),
-                                   program.bf_len, static_cast<std::size_t>(options.snapshot_bytes));
+        const std::span steps(reinterpret_cast<const sock_filter*>(program.bf_insns), program.bf_len);
+        plain = PlainCapture::open(interface, steps, static_cast<std::size_t>(options.snapshot_bytes));
         pcap_freecode(&program);
     }
     pcap_close(compiler);

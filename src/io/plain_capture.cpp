@@ -3,7 +3,6 @@
 #include "io/packet_socket.hpp"
 
 #include <arpa/inet.h>
-#include <linux/filter.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <net/if.h>
@@ -20,9 +19,10 @@ namespace pomona::io {
 
 namespace {
 
-bool attach(int socket, const sock_filter* steps, std::size_t count) {
+bool attach(int socket, std::span<const sock_filter> steps) {
     // The kernel only reads them.
-    const sock_fprog program{static_cast<unsigned short>(count), const_cast<sock_filter*>(steps)};
+    const sock_fprog program{static_cast<unsigned short>(steps.size()),
+                             const_cast<sock_filter*>(steps.data())};
     return ::setsockopt(socket, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) == 0;
 }
 
@@ -53,8 +53,9 @@ bool has_vlan_tag(const msghdr& header) {
 
 }  // namespace
 
-std::optional<PlainCapture> PlainCapture::open(const std::string& interface, const sock_filter* filter,
-                                               std::size_t filter_length, std::size_t snapshot_bytes) {
+std::optional<PlainCapture> PlainCapture::open(const std::string& interface,
+                                               std::span<const sock_filter> filter,
+                                               std::size_t snapshot_bytes) {
     // Of no protocol until it is bound, so that nothing comes in before the filter is there.
     Descriptor socket(::socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     if (!socket) return std::nullopt;
@@ -64,7 +65,7 @@ std::optional<PlainCapture> PlainCapture::open(const std::string& interface, con
     if (::setsockopt(socket.get(), SOL_PACKET, PACKET_AUXDATA, &on, sizeof on) != 0) return std::nullopt;
     // Older kernels do not know it; next() passes such frames over as well.
     (void)::setsockopt(socket.get(), SOL_PACKET, packet_ignore_outgoing, &on, sizeof on);
-    if (!attach(socket.get(), filter, filter_length)) return std::nullopt;
+    if (!attach(socket.get(), filter)) return std::nullopt;
     sockaddr_ll address{};
     address.sll_family = AF_PACKET;
     address.sll_protocol = htons(ETH_P_ALL);
@@ -102,7 +103,7 @@ bool PlainCapture::inject(base::Bytes frame) {
 
 void PlainCapture::stop() {
     const sock_filter nothing{.code = BPF_RET | BPF_K, .jt = 0, .jf = 0, .k = 0};
-    (void)attach(socket_.get(), &nothing, 1);
+    (void)attach(socket_.get(), {&nothing, 1});
 }
 
 }  // namespace pomona::io

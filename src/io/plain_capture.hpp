@@ -6,15 +6,15 @@
 
 #include <pomona/base/bytes.hpp>
 
+#include <linux/filter.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
-
-/// One instruction of a kernel filter, from <linux/filter.h>.
-struct sock_filter;
 
 namespace pomona::io {
 
@@ -22,8 +22,8 @@ class PlainCapture {
   public:
     /// Frames that come in on an Ethernet interface and pass `filter`, cut at `snapshot_bytes`. Nothing where
     /// it cannot be had, without a reason: the ring will meet the same trouble and name it.
-    static std::optional<PlainCapture> open(const std::string& interface, const sock_filter* filter,
-                                            std::size_t filter_length, std::size_t snapshot_bytes);
+    static std::optional<PlainCapture> open(const std::string& interface, std::span<const sock_filter> filter,
+                                            std::size_t snapshot_bytes);
 
     [[nodiscard]] int descriptor() const { return socket_.get(); }
 

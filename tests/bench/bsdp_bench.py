@@ -7,6 +7,7 @@ them, and takes the median of the rounds; of losses it takes the worst.
 import shutil
 import statistics
 import tempfile
+import time
 from pathlib import Path
 
 from bench_lab import Lab, Macs
@@ -15,6 +16,7 @@ from bench_servers import Dnsmasq, Floor, IscDhcpd, Pomona
 
 PEERS = ("dnsmasq", "dhcpd")
 REMEMBERED_MACS = 20_000
+SETTLING_SECONDS = 1.0
 
 
 def resident_kib(process):
@@ -44,6 +46,8 @@ def measure_server(lab, macs, server, quick):
 def measure_running(macs, process, quick):
     seconds = 1.5 if quick else 3.5
     pid = process.pid
+    # The first answer may come before a server has mapped all that it keeps.
+    time.sleep(SETTLING_SECONDS)
     numbers = {"idle_kib": resident_kib(process)}
 
     busy = macs.run("list", pid=pid, macs=2_000, outstanding=64, seconds=seconds, warmup=0.5)
