@@ -160,6 +160,19 @@ std::vector<Finding> check_addresses(const Settings& settings, std::span<const i
                             range.text() + " lies in no network of a served interface",
                             "name addresses of one of those networks"});
     }
+    const auto is_ours = [&](base::Ipv4Address address) {
+        return std::ranges::any_of(served, [&](const io::Interface& interface) {
+            return std::ranges::any_of(interface.addresses, [&](const base::Ipv4Network& network) {
+                return network.address() == address;
+            });
+        });
+    };
+    if (settings.bootp_borrow_server && is_ours(*settings.bootp_borrow_server)) {
+        findings.push_back({Severity::error, "bootp-borrow-server",
+                            settings.bootp_borrow_server->text() +
+                                " is this host, whose DHCP server hears a relay by broadcast only",
+                            "leave the setting out: then every server on the link is asked, also one here"});
+    }
     for (const model::BootpHost& host : settings.hosts) {
         if (holds(host.address, host.address)) continue;
         findings.push_back({Severity::warning, "host " + host.mac.text(),

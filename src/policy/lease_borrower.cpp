@@ -61,6 +61,7 @@ void LeaseBorrower::transmit(base::MacAddress mac, Loan& loan, DhcpType type, Bo
     const base::Bytes written = writer.finish();
     step.send.push_back({.interface = loan.interface,
                          .from = loan.network.address(),
+                         .to = options_.server,
                          .octets = {written.begin(), written.end()}});
 }
 
