@@ -427,12 +427,18 @@ Result<void> move_into_place(const fs::path& finished, const fs::path& target, b
     if (rename(finished, target, replace ? RENAME_EXCHANGE : RENAME_NOREPLACE)) return {};
     if (errno != EINVAL) return failed();
     // A file system such as NFS knows only the plain step; the old folder goes away for a moment then.
-    const fs::path aside = workshop / "replaced";
+    // It waits outside of the workshop, which is removed whatever happens.
+    const fs::path aside = workshop.string() + ".replaced";
     if (replace && !rename(target, aside, 0)) return failed();
-    if (rename(finished, target, 0)) return {};
-    const auto error = failed();
-    if (replace) (void)rename(aside, target, 0);
-    return error;
+    if (!rename(finished, target, 0)) {
+        auto error = failed();
+        if (replace && !rename(aside, target, 0))
+            error.error().remedy = "the older folder is " + aside.string() + ": rename it back";
+        return error;
+    }
+    std::error_code ignored;
+    if (replace) fs::remove_all(aside, ignored);
+    return {};
 }
 
 Result<fs::path> output_folder(const ImageMakeOptions& options, const store::ImageFolderSettings& settings) {
@@ -441,7 +447,7 @@ Result<fs::path> output_folder(const ImageMakeOptions& options, const store::Ima
     const std::string text = options.output ? *options.output : settings.roots.front().path;
     const std::string where = options.output ? "flag --output" : "setting image-root";
     std::error_code error;
-    const fs::path folder = fs::canonical(text, error);
+    fs::path folder = fs::canonical(text, error);
     if (error || !fs::is_directory(folder, error)) {
         return fail(text + " is no folder" + (error ? ": " + error.message() : ""), where,
                     "make it first, or name another one with --output");

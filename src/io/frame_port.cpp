@@ -87,7 +87,9 @@ std::optional<PlainCapture> open_plain(const std::string& interface, const Frame
     std::optional<PlainCapture> plain;
     bpf_program program{};
     if (pcap_compile(compiler, &program, options.filter.c_str(), 1, PCAP_NETMASK_UNKNOWN) == 0) {
-        plain = PlainCapture::open(interface, program, static_cast<std::size_t>(options.snapshot_bytes));
+        // libpcap's instructions are the kernel's, by another name.
+        plain = PlainCapture::open(interface, reinterpret_cast<const sock_filter*>(program.bf_insns),
+                                   program.bf_len, static_cast<std::size_t>(options.snapshot_bytes));
         pcap_freecode(&program);
     }
     pcap_close(compiler);

@@ -8,7 +8,6 @@
 #include <linux/if_packet.h>
 #include <net/if.h>
 #include <net/if_arp.h>
-#include <pcap/bpf.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
@@ -21,8 +20,9 @@ namespace pomona::io {
 
 namespace {
 
-bool attach(int socket, sock_filter* steps, std::size_t count) {
-    const sock_fprog program{static_cast<unsigned short>(count), steps};
+bool attach(int socket, const sock_filter* steps, std::size_t count) {
+    // The kernel only reads them.
+    const sock_fprog program{static_cast<unsigned short>(count), const_cast<sock_filter*>(steps)};
     return ::setsockopt(socket, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) == 0;
 }
 
@@ -53,8 +53,8 @@ bool has_vlan_tag(const msghdr& header) {
 
 }  // namespace
 
-std::optional<PlainCapture> PlainCapture::open(const std::string& interface, const bpf_program& filter,
-                                               std::size_t snapshot_bytes) {
+std::optional<PlainCapture> PlainCapture::open(const std::string& interface, const sock_filter* filter,
+                                               std::size_t filter_length, std::size_t snapshot_bytes) {
     // Of no protocol until it is bound, so that nothing comes in before the filter is there.
     Descriptor socket(::socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     if (!socket) return std::nullopt;
@@ -64,11 +64,7 @@ std::optional<PlainCapture> PlainCapture::open(const std::string& interface, con
     if (::setsockopt(socket.get(), SOL_PACKET, PACKET_AUXDATA, &on, sizeof on) != 0) return std::nullopt;
     // Older kernels do not know it; next() passes such frames over as well.
     (void)::setsockopt(socket.get(), SOL_PACKET, packet_ignore_outgoing, &on, sizeof on);
-    // libpcap's instructions are the kernel's.
-    static_assert(sizeof(sock_filter) == sizeof(bpf_insn));
-    if (!attach(socket.get(), reinterpret_cast<sock_filter*>(filter.bf_insns), filter.bf_len)) {
-        return std::nullopt;
-    }
+    if (!attach(socket.get(), filter, filter_length)) return std::nullopt;
     sockaddr_ll address{};
     address.sll_family = AF_PACKET;
     address.sll_protocol = htons(ETH_P_ALL);
@@ -105,7 +101,7 @@ bool PlainCapture::inject(base::Bytes frame) {
 }
 
 void PlainCapture::stop() {
-    sock_filter nothing{.code = BPF_RET | BPF_K, .jt = 0, .jf = 0, .k = 0};
+    const sock_filter nothing{.code = BPF_RET | BPF_K, .jt = 0, .jf = 0, .k = 0};
     (void)attach(socket_.get(), &nothing, 1);
 }
 

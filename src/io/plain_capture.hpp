@@ -10,9 +10,11 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
-struct bpf_program;
+/// One instruction of a kernel filter, from <linux/filter.h>.
+struct sock_filter;
 
 namespace pomona::io {
 
@@ -20,8 +22,8 @@ class PlainCapture {
   public:
     /// Frames that come in on an Ethernet interface and pass `filter`, cut at `snapshot_bytes`. Nothing where
     /// it cannot be had, without a reason: the ring will meet the same trouble and name it.
-    static std::optional<PlainCapture> open(const std::string& interface, const bpf_program& filter,
-                                            std::size_t snapshot_bytes);
+    static std::optional<PlainCapture> open(const std::string& interface, const sock_filter* filter,
+                                            std::size_t filter_length, std::size_t snapshot_bytes);
 
     [[nodiscard]] int descriptor() const { return socket_.get(); }
 

@@ -17,6 +17,8 @@ import sys
 import tempfile
 import time
 
+from bench_servers import write_image
+
 SERVER = "10.77.0.1"
 SIZES = {"1.5": 1_500_000, "30": 30_000_000}
 
@@ -146,6 +148,49 @@ def measure(lab, build, command, cell, args):
     gigabytes = result["bytes"] / 1e9
     result["cpu_per_gb"] = result["server_cpu"] / gigabytes if gigabytes else None
     return result
+
+
+def resident_kib(process):
+    for line in pathlib.Path(f"/proc/{process.pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1])
+    raise RuntimeError("no VmRSS")
+
+
+def memory_per_transfer(build, clients=1000):
+    """Resident memory of the daemon itself, `pomona serve`, while so many transfers run, above what it holds when
+    idle, in KiB per transfer: of windows of 16 blocks, and of lockstep."""
+    found = {}
+    for window in (1, 16):
+        with Lab() as lab:
+            lab.nice = 0
+            write_image(lab.folder / "images")
+            (lab.folder / "state").mkdir()
+            process = lab.start([str(build / "src/app/pomona"), "serve", "--interface", "wire", "--user", "", "--http",
+                                 "off", "--image-root", f"bench={lab.folder / 'images'}", "--tftp-root",
+                                 str(lab.folder), "--state-dir", str(lab.folder / "state"), "--control-socket",
+                                 str(lab.folder / "control.sock"), "--log-level", "warn", "--tftp-max-transfers",
+                                 "2000", "--tftp-max-transfers-per-client", "2000"])
+            try:
+                # Its second capture ports come a moment later and are no transfer's.
+                time.sleep(1.5)
+                idle = most = resident_kib(process)
+                load = [str(build / "tests/bench/tftp_load"), "--server", SERVER, "--path", "30.bin", "--size",
+                        str(SIZES["30"]), "--clients", str(clients), "--windowsize", str(window), "--seconds", "2"]
+                for i in range(16):
+                    load += ["--source", f"10.77.0.{10 + i}"]
+                clients_process = subprocess.Popen(["ip", "netns", "exec", lab.client, *load], text=True,
+                                                   stdout=subprocess.PIPE)
+                while clients_process.poll() is None:
+                    most = max(most, resident_kib(process))
+                    time.sleep(0.02)
+                result = json.loads(clients_process.communicate()[0])
+                if clients_process.returncode or result["failures"] or not result["bytes"]:
+                    raise RuntimeError(f"transfers failed: {result}")
+                found[window] = (most - idle) / clients
+            finally:
+                lab.stop(process)
+    return found
 
 
 def numbers(text):
