@@ -101,6 +101,7 @@ TEST_F(Borrower, TakesNothingThatIsWrong) {
     EXPECT_TRUE(types(reply(DhcpType::offer, noon, Ipv4Address())).empty()) << "no address";
     EXPECT_TRUE(types(reply(DhcpType::offer, noon, Ipv4Address(10, 9, 9, 9))).empty()) << "another network's";
     EXPECT_TRUE(types(reply(DhcpType::offer, noon, network.address())).empty()) << "ours";
+    EXPECT_TRUE(types(reply(DhcpType::offer, noon, Ipv4Address(10, 0, 1, 255))).empty()) << "everybody's";
     EXPECT_TRUE(types(reply(DhcpType::offer, noon, lent, 41)).empty()) << "another loan's";
     EXPECT_TRUE(types(reply(DhcpType::ack)).empty()) << "not asked for yet";
     reply(DhcpType::offer);
