@@ -153,14 +153,46 @@ std::vector<Finding> check_addresses(const Settings& settings, std::span<const i
             });
         });
     };
+    // The first and the last address of a network that is served, which no host can have.
+    const auto is_hosts = [&](base::Ipv4Address address) {
+        return std::ranges::all_of(served, [&](const io::Interface& interface) {
+            return std::ranges::all_of(interface.addresses, [&](const base::Ipv4Network& network) {
+                return !network.contains(address) || model::is_host_of(network, address);
+            });
+        });
+    };
     std::vector<Finding> findings;
     for (const model::AddressRange& range : settings.bootp_pool) {
-        if (holds(range.low, range.high)) continue;
-        findings.push_back({Severity::error, "bootp-pool",
-                            range.text() + " lies in no network of a served interface",
-                            "name addresses of one of those networks"});
+        if (!holds(range.low, range.high)) {
+            findings.push_back({Severity::error, "bootp-pool",
+                                range.text() + " lies in no network of a served interface",
+                                "name addresses of one of those networks"});
+        } else if (!is_hosts(range.low) || !is_hosts(range.high)) {
+            findings.push_back({Severity::error, "bootp-pool",
+                                range.text() + " holds the network's own or its broadcast address",
+                                "shorten the range"});
+        }
+    }
+    const auto is_ours = [&](base::Ipv4Address address) {
+        return std::ranges::any_of(served, [&](const io::Interface& interface) {
+            return std::ranges::any_of(interface.addresses, [&](const base::Ipv4Network& network) {
+                return network.address() == address;
+            });
+        });
+    };
+    if (settings.bootp_borrow_server && is_ours(*settings.bootp_borrow_server)) {
+        findings.push_back({Severity::error, "bootp-borrow-server",
+                            settings.bootp_borrow_server->text() +
+                                " is this host, whose DHCP server hears a relay by broadcast only",
+                            "leave the setting out: then every server on the link is asked, also one here"});
     }
     for (const model::BootpHost& host : settings.hosts) {
+        if (!is_hosts(host.address)) {
+            findings.push_back({Severity::error, settings.bootptab.empty() ? "host" : "bootptab",
+                                host.mac.text() + " is given the network's own or its broadcast address, " +
+                                    host.address.text(),
+                                "give it another address"});
+        }
         if (holds(host.address, host.address)) continue;
         findings.push_back({Severity::warning, "host " + host.mac.text(),
                             host.address.text() + " lies in no network of a served interface",

@@ -99,6 +99,7 @@ servers::BootServer::Options boot_options(const Settings& settings) {
                       .borrow = settings.bootp_borrow},
             .probe_wait = std::chrono::milliseconds(settings.bootp_probe_wait),
             .loan_time = std::chrono::seconds(settings.bootp_borrow_time),
+            .loan_server = settings.bootp_borrow_server,
             .pool = settings.bootp ? settings.bootp_pool : std::vector<model::AddressRange>(),
             .pool_file = settings.state_dir + "/leases.db",
             .max_machines = settings.max_machines,
@@ -410,7 +411,7 @@ void Daemon::become_user(const Settings& settings) {
     }
 }
 
-/// Elsewhere the pool's addresses would be wrong ones.
+/// Elsewhere the pool's addresses would be wrong ones, and nobody would hear us here.
 void Daemon::check_pool(const std::vector<io::Interface>& taken) const {
     for (const Finding& finding : check_addresses(settings_, taken)) {
         if (finding.severity == Finding::Severity::error) {

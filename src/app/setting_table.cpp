@@ -185,6 +185,13 @@ Result<base::Ipv4Address> ipv4_address(const std::string& text) {
     return fail(in_quotes(text) + " is no IPv4 address", {}, "write it like 10.0.1.11");
 }
 
+Result<std::optional<base::Ipv4Address>> optional_address(const std::string& text) {
+    if (text.empty()) return std::optional<base::Ipv4Address>();
+    const Result<base::Ipv4Address> value = ipv4_address(text);
+    if (!value) return std::unexpected(value.error());
+    return std::optional(*value);
+}
+
 Result<base::MacAddress> mac_address(const std::string& text) {
     if (const auto value = base::MacAddress::parse(text)) return *value;
     return fail(in_quotes(text) + " is no MAC address", {}, "write it like 40:6c:8f:37:95:27");
@@ -520,6 +527,13 @@ constexpr std::array table{
          .help = "give a borrowed address back that long after its machine asked last",
          .example = "120"},
         "600"),
+    make<&S::bootp_borrow_server, &optional_address>(
+        loaders,
+        {.name = "bootp-borrow-server",
+         .value_name = "ADDRESS",
+         .help = "ask this DHCP server, which may be behind a router, and no other",
+         .example = "10.0.9.2"},
+        "", "every server on the link"),
     make<&S::bootp_pool, &address_range>(
         loaders,
         {.name = "bootp-pool",

@@ -74,7 +74,8 @@ struct Settings {
     std::uint32_t bootp_probe_wait = 100;  ///< milliseconds; 0: nobody is asked
     std::vector<policy::BootpNetwork> bootp_networks;
     bool bootp_borrow = false;
-    std::uint32_t bootp_borrow_time = 600;  ///< seconds
+    std::uint32_t bootp_borrow_time = 600;                 ///< seconds
+    std::optional<base::Ipv4Address> bootp_borrow_server;  ///< empty: whoever answers on the link
     std::vector<model::AddressRange> bootp_pool;
     std::vector<model::BootpHost> hosts;
     std::string bootptab;  ///< empty: none

@@ -16,6 +16,13 @@ bool is_host(base::Ipv4Address address) {
 
 }  // namespace
 
+bool is_host_of(const base::Ipv4Network& network, base::Ipv4Address address) {
+    if (!network.contains(address)) return false;
+    const std::uint32_t host_part = ~network.mask().value();
+    const std::uint32_t host = address.value() & host_part;
+    return network.prefix_length() >= 31 || (host != 0 && host != host_part);
+}
+
 base::Result<AddressRange> parse_address_range(std::string_view text) {
     const std::size_t dash = std::min(text.find('-'), text.size());
     const auto low = base::Ipv4Address::parse(text.substr(0, dash));
@@ -61,7 +68,7 @@ std::optional<base::Ipv4Address> BootpPool::address_for(
     base::MacAddress mac, const base::Ipv4Network& link, TimePoint now,
     const std::function<bool(base::Ipv4Address)>& usable) const {
     const auto fits = [&](base::Ipv4Address address) {
-        return link.contains(address) && !is_taboo(address, now) && usable(address);
+        return is_host_of(link, address) && !is_taboo(address, now) && usable(address);
     };
     if (const auto own = by_mac_.find(mac); own != by_mac_.end() && fits(own->second.address)) {
         return own->second.address;

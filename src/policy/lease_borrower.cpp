@@ -1,3 +1,4 @@
+#include <pomona/model/bootp_pool.hpp>
 #include <pomona/policy/lease_borrower.hpp>
 #include <pomona/policy/sighting.hpp>
 
@@ -61,6 +62,7 @@ void LeaseBorrower::transmit(base::MacAddress mac, Loan& loan, DhcpType type, Bo
     const base::Bytes written = writer.finish();
     step.send.push_back({.interface = loan.interface,
                          .from = loan.network.address(),
+                         .to = options_.server,
                          .octets = {written.begin(), written.end()}});
 }
 
@@ -129,8 +131,8 @@ BorrowStep LeaseBorrower::on_reply(const codec::DhcpView& message, TimePoint now
     }
     Loan& loan = found->second;
     const auto server = message.option_address(Option::server_identifier);
-    const bool usable = !header.yiaddr.is_zero() && loan.network.contains(header.yiaddr) &&
-                        header.yiaddr != loan.network.address();
+    const bool usable =
+        model::is_host_of(loan.network, header.yiaddr) && header.yiaddr != loan.network.address();
     switch (*message.type()) {
         case DhcpType::offer:
             // An offer without address is no DHCP server's, and one outside the network would be wrong on

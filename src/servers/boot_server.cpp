@@ -217,7 +217,10 @@ struct BootServer::State {
         open_pool();
         if (options.bootp.on && options.bootp.borrow) {
             loans.emplace(
-                loop, policy::LeaseBorrower::Options{.keep = options.loan_time},
+                loop,
+                policy::LeaseBorrower::Options{
+                    .keep = options.loan_time,
+                    .server = options.loan_server.value_or(base::Ipv4Address::broadcast())},
                 [this](const policy::BorrowMessage& message) { send_as_relay(message); },
                 [this](const std::string& interface, base::Bytes frame) { handle_again(interface, frame); });
         }
@@ -449,15 +452,16 @@ void BootServer::State::open_pool() {
 void BootServer::State::send_as_relay(const policy::BorrowMessage& message) {
     const auto port = ports.find(message.interface);
     if (port == ports.end() || !routed) return;
-    const codec::DatagramHeader header{
-        .link_source = {},
-        .link_destination = {},
-        .source = {message.from, codec::bootp_server_port},
-        .destination = {base::Ipv4Address::broadcast(), codec::bootp_server_port},
-        .ip_id = next_ip_id++};
+    const codec::DatagramHeader header{.link_source = {},
+                                       .link_destination = {},
+                                       .source = {message.from, codec::bootp_server_port},
+                                       .destination = {message.to, codec::bootp_server_port},
+                                       .ip_id = next_ip_id++};
     codec::PacketWriter writer(header, message.octets, routed_mtu);
+    const bool on_link = message.to == base::Ipv4Address::broadcast();
     writer.for_each_packet(packet_buffer, [&](base::Bytes packet) {
-        const auto sent = routed->send_on(port->second->interface.index, packet);
+        const auto sent =
+            on_link ? routed->send_on(port->second->interface.index, packet) : routed->send(packet);
         if (!sent) {
             log_event(Level::warn, "answer-lost",
                       {{"interface", message.interface}, {"error", sent.error().text()}});

@@ -34,6 +34,8 @@ class BootServer {
         std::chrono::milliseconds probe_wait{100};
         /// How long a borrowed address is kept after its machine asked last.
         std::chrono::seconds loan_time{600};
+        /// Which DHCP server is asked for it, perhaps across a router; nullopt: whoever hears it on the link.
+        std::optional<base::Ipv4Address> loan_server;
         /// Addresses of our own.
         std::vector<model::AddressRange> pool;
         /// Where the pool's leases are kept; may be empty: in memory only.

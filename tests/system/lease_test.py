@@ -68,6 +68,32 @@ class BorrowTest(LeaseTestCase):
     def test_from_kea_on_another_host(self):
         self.borrow(peers.kea_dhcp4, same_host=False)
 
+    def test_from_isc_dhcpd_behind_a_router(self):
+        far = self.lab.lan("far")
+        router = self.lab.namespace("router")
+        self.lan.join(router, "net1", "10.0.1.1/24")
+        far.join(router, "net2", "10.0.2.1/24")
+        router.set("net/ipv4/ip_forward", 1)
+        host = self.lab.namespace("dhcp")
+        far.join(host, "eth0", "10.0.2.2/24")
+        host.ip("route", "add", "default", "via", "10.0.2.1")
+        net = "subnet 10.0.1.0 netmask 255.255.255.0 { range 10.0.1.100 10.0.1.110; option routers 10.0.1.1; }"
+        dhcp = peers.isc_dhcpd(host, "eth0", network="10.0.2.0/24", more=net)
+        server = daemon.serve(self, self.lan, arguments=["--bootp-borrow", "on", "--bootp-borrow-time", "2",
+                                                         "--bootp-borrow-server", "10.0.2.2"])
+        server.namespace.ip("route", "add", "default", "via", "10.0.1.1")
+        server.start()
+        pc = self.machine()
+        reply, _ = pc.ask(loader.bootrequest(PC), seconds=3, tries=6)
+        self.assertRegex(reply.yiaddr, r"^10\.0\.1\.1\d\d$")
+        dhcp.wait_for(rf"DHCPRELEASE of {re.escape(reply.yiaddr)} from {PC}")
+
+    def test_a_server_here_cannot_be_named(self):
+        server = daemon.serve(self, self.lan, arguments=["--bootp-borrow", "on", "--bootp-borrow-server", "10.0.1.11"])
+        code, said = server.refused()
+        self.assertEqual(code, 1)
+        self.assertIn("bootp-borrow-server (flag --bootp-borrow-server): 10.0.1.11 is this host", said)
+
     def test_a_pure_bootp_client(self):
         server = daemon.serve(self, self.lan, arguments=["--bootp-borrow", "on"])
         host = self.lab.namespace("dhcp")

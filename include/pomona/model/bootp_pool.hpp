@@ -32,6 +32,9 @@ struct AddressRange {
 /// "10.0.1.200-10.0.1.220" or one address; at most 4096 addresses.
 [[nodiscard]] base::Result<AddressRange> parse_address_range(std::string_view text);
 
+/// In the network, and neither its own address nor its broadcast address, which a /31 has none of (RFC 3021).
+[[nodiscard]] bool is_host_of(const base::Ipv4Network& network, base::Ipv4Address address);
+
 struct PoolLease {
     base::MacAddress mac;
     base::Ipv4Address address;
@@ -55,7 +58,7 @@ class BootpPool {
     void load(const std::vector<PoolLease>& leases);
 
     /// The machine's own address, else one that nobody ever had, else the one asked for longest ago, if its
-    /// time is over; only such as lie in `link` and `usable` agrees to. nullopt when there is none. A full
+    /// time is over; only hosts of `link` that `usable` agrees to. nullopt when there is none. A full
     /// pool says so at once: strangers ask as often as they like.
     [[nodiscard]] std::optional<base::Ipv4Address> address_for(
         base::MacAddress mac, const base::Ipv4Network& link, TimePoint now,

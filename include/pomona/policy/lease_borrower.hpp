@@ -18,11 +18,14 @@
 
 namespace pomona::policy {
 
-/// A message for the DHCP server, to everybody on the link: one on this very host hears it that way only.
+/// A message for the DHCP server.
 struct BorrowMessage {
     std::string interface;
     /// Our address there, which is giaddr and the packet's source.
     base::Ipv4Address from;
+    /// Everybody on the link, since a server on this very host hears it that way only, or the one server that
+    /// the administrator named.
+    base::Ipv4Address to = base::Ipv4Address::broadcast();
     std::vector<std::uint8_t> octets;
 };
 
@@ -54,6 +57,7 @@ class LeaseBorrower {
         /// How long a lease is kept after the machine's last request.
         std::chrono::seconds keep{600};
         std::size_t most_loans = 1'024;
+        base::Ipv4Address server = base::Ipv4Address::broadcast();
         /// After a refusal.
         std::chrono::seconds pause{30};
     };

@@ -57,6 +57,44 @@ TEST(CheckInterfaces, TellsTakenAndRefused) {
                     "address"));
 }
 
+TEST(CheckAddresses, LieInTheNetworksThatAreServed) {
+    io::Interface eth0;
+    eth0.name = "eth0";
+    eth0.addresses = {base::Ipv4Network(base::Ipv4Address(10, 0, 1, 11), 24)};
+    const auto told = [&](const std::function<void(Settings&)>& change) {
+        return lines(check_addresses(settings_with(change), std::vector{eth0}));
+    };
+    const auto pool = [&](const char* range) {
+        return told([&](Settings& s) { s.bootp_pool = {*model::parse_address_range(range)}; });
+    };
+    EXPECT_THAT(pool("10.0.1.1-10.0.1.254"), ElementsAre());
+    EXPECT_THAT(pool("10.0.1.200-10.0.2.3"),
+                ElementsAre("error bootp-pool: 10.0.1.200-10.0.2.3 lies in no network of a served interface; "
+                            "name addresses of one of those networks"));
+    EXPECT_THAT(pool("10.0.1.0-10.0.1.9"),
+                ElementsAre("error bootp-pool: 10.0.1.0-10.0.1.9 holds the network's own or its broadcast "
+                            "address; shorten the range"));
+    EXPECT_THAT(pool("10.0.1.250-10.0.1.255").size(), 1U);
+
+    const auto host = [&](const char* entry) {
+        return told([&](Settings& s) { s.hosts = {*model::parse_bootp_host(entry)}; });
+    };
+    EXPECT_THAT(host("40:6c:8f:37:95:27 10.0.1.50"), ElementsAre());
+    EXPECT_THAT(host("40:6c:8f:37:95:27 10.0.1.255"),
+                ElementsAre("error host: 40:6c:8f:37:95:27 is given the network's own or its broadcast "
+                            "address, 10.0.1.255; give it another address"));
+    EXPECT_THAT(host("40:6c:8f:37:95:27 10.0.2.50"),
+                ElementsAre("warning host 40:6c:8f:37:95:27: 10.0.2.50 lies in no network of a served "
+                            "interface; that is right only if the machine asks through a relay"));
+
+    EXPECT_THAT(told([](Settings& s) { s.bootp_borrow_server = base::Ipv4Address(10, 0, 1, 2); }),
+                ElementsAre());
+    EXPECT_THAT(told([](Settings& s) { s.bootp_borrow_server = base::Ipv4Address(10, 0, 1, 11); }),
+                ElementsAre("error bootp-borrow-server: 10.0.1.11 is this host, whose DHCP server hears a "
+                            "relay by broadcast only; leave the setting out: then every server on the link "
+                            "is asked, also one here"));
+}
+
 TEST(CheckDhcpPort, OthersMayHaveIt) {
     const Settings settings;
     const std::vector<PortHolder> nobody;

@@ -42,6 +42,7 @@ std::string dump(const Settings& s) {
     }
     add(s.bootp_borrow);
     add(s.bootp_borrow_time);
+    if (s.bootp_borrow_server) add("server " + s.bootp_borrow_server->text());
     for (const model::AddressRange& range : s.bootp_pool) add(range.text());
     for (const model::BootpHost& host : s.hosts)
         add(host.mac.text() + " " + host.address.text() + " " + host.file);

@@ -79,6 +79,17 @@ TEST_F(Pool, OnlyOfTheLink) {
     EXPECT_EQ(ask(1), address(2)) << "its own is of no use here";
 }
 
+TEST_F(Pool, NeitherTheNetworkNorItsBroadcastAddress) {
+    pool = BootpPool({{.low = address(0), .high = address(255)}});
+    link = base::Ipv4Network(address(4), 30);
+    EXPECT_EQ(ask(1), address(5));
+    EXPECT_EQ(ask(2), address(6));
+    EXPECT_EQ(ask(3), std::nullopt);
+    link = base::Ipv4Network(address(8), 31);
+    EXPECT_EQ(ask(3), address(8));
+    EXPECT_EQ(ask(4), address(9));
+}
+
 TEST_F(Pool, StrangersCostNothingWhenItIsFull) {
     for (std::uint8_t n = 1; n <= 3; ++n) ask(n);
     looked_at = 0;

@@ -87,11 +87,21 @@ TEST_F(Borrower, AsksAsARelayDoes) {
     EXPECT_EQ(borrower.find(mac)->lease_end, noon + seconds(120));
 }
 
+TEST_F(Borrower, AsksTheServerThatIsNamed) {
+    EXPECT_EQ(want().send[0].to, Ipv4Address::broadcast());
+    borrower = LeaseBorrower({.server = Ipv4Address(10, 0, 9, 2)});
+    EXPECT_EQ(want().send[0].to, Ipv4Address(10, 0, 9, 2));
+    EXPECT_EQ(reply(DhcpType::offer).send[0].to, Ipv4Address(10, 0, 9, 2));
+    reply(DhcpType::ack);
+    EXPECT_EQ(borrower.return_all(noon).send[0].to, Ipv4Address(10, 0, 9, 2));
+}
+
 TEST_F(Borrower, TakesNothingThatIsWrong) {
     want();
     EXPECT_TRUE(types(reply(DhcpType::offer, noon, Ipv4Address())).empty()) << "no address";
     EXPECT_TRUE(types(reply(DhcpType::offer, noon, Ipv4Address(10, 9, 9, 9))).empty()) << "another network's";
     EXPECT_TRUE(types(reply(DhcpType::offer, noon, network.address())).empty()) << "ours";
+    EXPECT_TRUE(types(reply(DhcpType::offer, noon, Ipv4Address(10, 0, 1, 255))).empty()) << "everybody's";
     EXPECT_TRUE(types(reply(DhcpType::offer, noon, lent, 41)).empty()) << "another loan's";
     EXPECT_TRUE(types(reply(DhcpType::ack)).empty()) << "not asked for yet";
     reply(DhcpType::offer);
