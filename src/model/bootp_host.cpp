@@ -181,7 +181,7 @@ Result<std::vector<BootpHost>> cmu_table(const std::vector<Line>& lines) {
         // A template, or a machine that gets its address by other means.
         if (!ethernet || tags["ha"].empty() || tags["ip"].empty()) continue;
         std::string file = tags["bf"];
-        if (!file.empty() && file.front() != '/' && !tags["hd"].empty()) file = tags["hd"] + "/" + file;
+        if (!file.empty() && file.front() != '/' && !tags["hd"].empty()) file.insert(0, tags["hd"] + "/");
         auto host = host_of(entry.name, tags["ha"], tags["ip"], file);
         if (!host) return fail(host.error().what, in_line(entry.line), host.error().remedy);
         hosts.push_back(*std::move(host));
