@@ -1,0 +1,98 @@
+"""The loaders of tools/make-loaders on virtual iMacs: whoever answers their DHCP, they find server and configuration."""
+
+import pathlib
+import shutil
+import subprocess
+import tempfile
+
+import daemon
+import lab
+import peers
+import virtual_imac
+
+SOURCE = pathlib.Path(__file__).resolve().parents[2]
+END = 'echo "end: $prefix"\necho "end: server $server, machine $mac"\nhalt\n'
+
+
+class LoaderBootTest(daemon.ServerTestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.made = pathlib.Path(tempfile.mkdtemp(prefix="pomona-loaders-"))
+        cls.addClassCleanup(shutil.rmtree, cls.made, ignore_errors=True)
+        subprocess.run([SOURCE / "tools" / "make-loaders", "--output", cls.made], check=True, capture_output=True,
+                       env=lab.ENVIRONMENT)
+
+    def setUp(self):
+        super().setUp()
+        self.images = daemon.Images(self.lab)
+
+    def add_ready(self, folder, ready, program):
+        """An image folder of nbi/ with its program, as nbi/README.md says."""
+        to = self.images.path / f"{folder}.nbi"
+        shutil.copytree(SOURCE / "nbi" / f"{ready}.nbi", to)
+        (to / "i386").mkdir()
+        shutil.copy(self.made / program, to / "i386" / "booter")
+        return to
+
+    def serve_beside_dhcpd(self, *arguments):
+        self.server = daemon.serve(self, self.lan, images=self.images, arguments=arguments)
+        host = self.lab.namespace("dhcp")
+        self.lan.join(host, "eth0", "10.0.1.2/24")
+        peers.isc_dhcpd(host, "eth0")
+        self.server.start()
+
+    def power_on(self, **settings):
+        return virtual_imac.Imac(self.lab, self.lan, **settings).power_on()
+
+    def boots(self, imac, name, device="http,10.0.1.11"):
+        said = imac.wait_off()
+        self.assertIn(f"Pomona: configuration on {device}:\n  /nbi/NetBootSP0/grub.nbi/grub/{name}\n", said)
+        self.assertIn(f"end: ({device})/nbi/NetBootSP0/grub.nbi/grub\nend: server 10.0.1.11, machine 40-6c-8f-12-34-01\n",
+                      said)
+
+    def test_a_configuration_for_this_mac(self):
+        folder = self.add_ready("grub", "grub", "grub-x64.efi")
+        (folder / "grub" / "grub.cfg-01-40-6c-8f-12-34-01").write_text(END)
+        self.serve_beside_dhcpd()
+        self.boots(self.power_on(), "grub.cfg-01-40-6c-8f-12-34-01")
+
+    def test_the_menu_for_all(self):
+        self.add_ready("grub", "grub", "grub-x64.efi")
+        self.serve_beside_dhcpd()
+        imac = self.power_on()
+        imac.wait_for(r"Start from this Mac's own disk")
+        imac.power_off()
+
+    def test_ipxe_and_its_menu(self):
+        self.add_ready("ipxe", "ipxe", "ipxe-x64.efi")
+        self.serve_beside_dhcpd()
+        imac = self.power_on(choose="iPXE")
+        imac.wait_for(r"nbi/NetBootSP0/ipxe\.nbi/ipxe/boot\.ipxe\.* ok")
+        imac.wait_for(r"Start from this Mac's own disk")
+        imac.power_off()
+
+    def test_the_server_is_known_when_the_dhcp_server_alone_answers(self):
+        folder = self.add_ready("grub", "grub", "grub-x64.efi")
+        (folder / "grub" / "grub.cfg").write_text(END)
+        self.serve_beside_dhcpd("--bootp", "off", "--http", "off")
+        self.boots(self.power_on(), "grub.cfg", "tftp,10.0.1.11")
+
+    def test_a_wireless_card_in_front_and_a_firmware_of_32_bits(self):
+        folder = self.add_ready("grub", "grub", "grub-ia32.efi")
+        (folder / "grub" / "grub.cfg").write_text(END)
+        self.serve_beside_dhcpd()
+        self.boots(self.power_on(ia32=True, wifi=True, model="iMac5,1"), "grub.cfg")
+
+    def test_what_failed_is_said_in_words(self):
+        folder = self.add_ready("grub", "grub", "grub-x64.efi")
+        (folder / "grub" / "grub.cfg").unlink()
+        self.serve_beside_dhcpd()
+        imac = self.power_on()
+        imac.wait_for(r"Pomona: no configuration on 10\.0\.1\.11\.")
+        imac.wait_for(r"  /nbi/NetBootSP0/grub\.nbi/grub/grub\.cfg-01-40-6c-8f-12-34-01")
+        imac.wait_for(r"Start from this machine's own disk")
+        imac.power_off()
+
+
+if __name__ == "__main__":
+    lab.main()
