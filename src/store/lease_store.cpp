@@ -125,8 +125,8 @@ struct LeaseStore::State {
     void roll_back() {
         try {
             if (connection->database.in_transaction()) connection->database.run("ROLLBACK");
-        } catch (const StoreError&) {
-            // What made the writing fail is told already.
+        } catch (const StoreError& error) {
+            report(std::string("leases of the pool: ") + error.what());
         }
     }
 
@@ -143,7 +143,7 @@ struct LeaseStore::State {
     }
 };
 
-LeaseStore::LeaseStore(std::string path, Report report) : state_(std::make_unique<State>()) {
+LeaseStore::LeaseStore(const std::string& path, Report report) : state_(std::make_unique<State>()) {
     State& state = *state_;
     state.report = std::move(report);
     try {

@@ -18,7 +18,7 @@ class LeaseStore {
     using Report = std::function<void(const std::string& sentence)>;
 
     /// A damaged file is moved aside. Never throws for the file's sake.
-    LeaseStore(std::string path, Report report);
+    LeaseStore(const std::string& path, Report report);
     LeaseStore(const LeaseStore&) = delete;
     LeaseStore& operator=(const LeaseStore&) = delete;
     /// Writes what is still unwritten.
