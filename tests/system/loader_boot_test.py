@@ -11,6 +11,8 @@ import peers
 import virtual_imac
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
+# The last whole line of GRUB's menu on the console.
+MENU = r"Press enter to boot the selected OS"
 END = 'echo "end: $prefix"\necho "end: server $server, machine $mac"\nhalt\n'
 
 
@@ -48,15 +50,17 @@ class LoaderBootTest(daemon.ServerTestCase):
         self.add_ready("grub", "grub", "grub-x64.efi")
         self.serve_beside_dhcpd()
         imac = self.power_on()
-        imac.wait_for(r"Start from this Mac's own disk")
+        imac.wait_for(r"This is 40-6c-8f-12-34-01; the server is 10\.0\.1\.11\.")
+        imac.wait_for(MENU)
         imac.power_off()
 
-    def test_ipxe_and_its_menu(self):
+    def test_ipxe_and_its_script(self):
         self.add_ready("ipxe", "ipxe", "ipxe-x64.efi")
         self.serve_beside_dhcpd()
         imac = self.power_on(choose="iPXE")
         imac.wait_for(r"nbi/NetBootSP0/ipxe\.nbi/ipxe/boot\.ipxe\.* ok")
-        imac.wait_for(r"Start from this Mac's own disk")
+        imac.wait_for(r"Pomona: this is 40:6c:8f:12:34:01 with address 10\.0\.1\.100")
+        imac.wait_for(r"01-40-6c-8f-12-34-01\.ipxe\.* No such file")
         imac.power_off()
 
     def test_the_server_is_known_when_the_dhcp_server_alone_answers(self):
@@ -75,7 +79,7 @@ class LoaderBootTest(daemon.ServerTestCase):
         imac = self.power_on()
         imac.wait_for(r"Pomona: no configuration on 10\.0\.1\.11\.")
         imac.wait_for(r"  /nbi/NetBootSP0/grub\.nbi/grub/grub\.cfg-01-40-6c-8f-12-34-01")
-        imac.wait_for(r"Start from this machine's own disk")
+        imac.wait_for(MENU)
         imac.power_off()
 
 
