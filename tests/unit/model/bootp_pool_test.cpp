@@ -23,17 +23,17 @@ Ipv4Address address(std::uint8_t n) {
 class Pool : public testing::Test {
   protected:
     std::optional<Ipv4Address> ask(std::uint8_t n, TimePoint now = noon) {
-        const auto found = pool.address_for(machine(n), link, now, [this](Ipv4Address each) {
-            ++looked_at;
-            return each != unusable;
+        const auto found = pool_.address_for(machine(n), link_, now, [this](Ipv4Address each) {
+            ++looked_at_;
+            return each != unusable_;
         });
-        if (found) pool.give(machine(n), *found, now);
+        if (found) pool_.give(machine(n), *found, now);
         return found;
     }
-    BootpPool pool{{{.low = address(1), .high = address(2)}, {.low = address(9), .high = address(9)}}};
-    base::Ipv4Network link{address(77), 24};
-    Ipv4Address unusable;
-    int looked_at = 0;
+    BootpPool pool_{{{.low = address(1), .high = address(2)}, {.low = address(9), .high = address(9)}}};
+    base::Ipv4Network link_{address(77), 24};
+    Ipv4Address unusable_;
+    int looked_at_ = 0;
 };
 
 TEST_F(Pool, EveryMachineHasItsOwn) {
@@ -42,7 +42,7 @@ TEST_F(Pool, EveryMachineHasItsOwn) {
     EXPECT_EQ(ask(3), address(9));
     EXPECT_EQ(ask(4), std::nullopt);
     EXPECT_EQ(ask(2), address(2));
-    EXPECT_EQ(pool.size(), 3U);
+    EXPECT_EQ(pool_.size(), 3U);
 }
 
 TEST_F(Pool, AfterItsTimeTheOneAskedForLongestAgoPassesOn) {
@@ -53,57 +53,57 @@ TEST_F(Pool, AfterItsTimeTheOneAskedForLongestAgoPassesOn) {
     EXPECT_EQ(ask(4, noon + hours(24)), std::nullopt);
     EXPECT_EQ(ask(4, noon + hours(24) + seconds(2)), address(2));
     EXPECT_EQ(ask(1, noon + hours(24) + seconds(2)), address(1));
-    EXPECT_EQ(pool.size(), 3U);
+    EXPECT_EQ(pool_.size(), 3U);
 }
 
 TEST_F(Pool, WhatAnotherHostUsesIsLeftAloneForAWhile) {
     ask(1);
-    EXPECT_TRUE(pool.avoid(address(1), noon));
-    EXPECT_FALSE(pool.avoid(address(77), noon));
+    EXPECT_TRUE(pool_.avoid(address(1), noon));
+    EXPECT_FALSE(pool_.avoid(address(77), noon));
     EXPECT_EQ(ask(1), address(2)) << "the next one";
     EXPECT_EQ(ask(2), address(9));
     EXPECT_EQ(ask(3, noon + BootpPool::taboo), address(1));
 }
 
 TEST_F(Pool, WhatIsNotUsableIsNotGiven) {
-    unusable = address(1);
+    unusable_ = address(1);
     EXPECT_EQ(ask(1), address(2));
 }
 
 TEST_F(Pool, OnlyOfTheLink) {
-    link = base::Ipv4Network(address(8), 29);
+    link_ = base::Ipv4Network(address(8), 29);
     EXPECT_EQ(ask(1), address(9));
     EXPECT_EQ(ask(2), std::nullopt);
-    link = base::Ipv4Network(address(1), 30);
+    link_ = base::Ipv4Network(address(1), 30);
     EXPECT_EQ(ask(2), address(1));
     EXPECT_EQ(ask(1), address(2)) << "its own is of no use here";
 }
 
 TEST_F(Pool, NeitherTheNetworkNorItsBroadcastAddress) {
-    pool = BootpPool({{.low = address(0), .high = address(255)}});
-    link = base::Ipv4Network(address(4), 30);
+    pool_ = BootpPool({{.low = address(0), .high = address(255)}});
+    link_ = base::Ipv4Network(address(4), 30);
     EXPECT_EQ(ask(1), address(5));
     EXPECT_EQ(ask(2), address(6));
     EXPECT_EQ(ask(3), std::nullopt);
-    link = base::Ipv4Network(address(8), 31);
+    link_ = base::Ipv4Network(address(8), 31);
     EXPECT_EQ(ask(3), address(8));
     EXPECT_EQ(ask(4), address(9));
 }
 
 TEST_F(Pool, StrangersCostNothingWhenItIsFull) {
     for (std::uint8_t n = 1; n <= 3; ++n) ask(n);
-    looked_at = 0;
+    looked_at_ = 0;
     EXPECT_EQ(ask(4), std::nullopt);
-    EXPECT_EQ(looked_at, 0);
+    EXPECT_EQ(looked_at_, 0);
     EXPECT_EQ(ask(2), address(2));
-    EXPECT_EQ(looked_at, 1);
+    EXPECT_EQ(looked_at_, 1);
 }
 
 TEST_F(Pool, RemembersOverARestart) {
-    pool.load({{.mac = machine(1), .address = address(9), .given = noon},
-               {.mac = machine(2), .address = address(9), .given = noon - seconds(1)},
-               {.mac = machine(3), .address = address(77), .given = noon}});
-    EXPECT_EQ(pool.size(), 1U);
+    pool_.load({{.mac = machine(1), .address = address(9), .given = noon},
+                {.mac = machine(2), .address = address(9), .given = noon - seconds(1)},
+                {.mac = machine(3), .address = address(77), .given = noon}});
+    EXPECT_EQ(pool_.size(), 1U);
     EXPECT_EQ(ask(1), address(9));
     EXPECT_EQ(ask(2), address(1));
 }

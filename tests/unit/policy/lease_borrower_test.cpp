@@ -22,7 +22,7 @@ const model::TimePoint noon(seconds(1'700'000'000));
 
 class Borrower : public testing::Test {
   protected:
-    BorrowStep want(model::TimePoint now = noon) { return borrower.want(mac, "eth0", network, 42, now); }
+    BorrowStep want(model::TimePoint now = noon) { return borrower_.want(mac, "eth0", network, 42, now); }
 
     BorrowStep reply(DhcpType type, model::TimePoint now = noon, Ipv4Address yiaddr = lent,
                      std::uint32_t xid = 42, Ipv4Address from = server) {
@@ -40,7 +40,7 @@ class Borrower : public testing::Test {
         writer.option_address(Option::router, Ipv4Address(10, 0, 1, 1));
         const base::Bytes written = writer.finish();
         const std::vector<std::uint8_t> octets(written.begin(), written.end());
-        return borrower.on_reply(*codec::DhcpView::parse(octets), now);
+        return borrower_.on_reply(*codec::DhcpView::parse(octets), now);
     }
     BorrowStep lend(model::TimePoint now = noon) {
         want(now);
@@ -56,7 +56,7 @@ class Borrower : public testing::Test {
         return found;
     }
 
-    LeaseBorrower borrower{{.keep = seconds(600), .most_loans = 2, .pause = seconds(30)}};
+    LeaseBorrower borrower_{{.keep = seconds(600), .most_loans = 2, .pause = seconds(30)}};
 };
 
 TEST_F(Borrower, AsksAsARelayDoes) {
@@ -70,7 +70,7 @@ TEST_F(Borrower, AsksAsARelayDoes) {
     EXPECT_EQ(discover->header().hops, 1);
     EXPECT_TRUE(discover->header().ciaddr.is_zero());
     EXPECT_TRUE(types(want()).empty()) << "it is under way";
-    EXPECT_EQ(borrower.find(mac), nullptr);
+    EXPECT_EQ(borrower_.find(mac), nullptr);
 
     const BorrowStep request = reply(DhcpType::offer);
     ASSERT_EQ(types(request), std::vector<int>{3});
@@ -81,19 +81,19 @@ TEST_F(Borrower, AsksAsARelayDoes) {
     const BorrowStep done = reply(DhcpType::ack);
     ASSERT_EQ(done.events.size(), 1U);
     EXPECT_EQ(done.events[0].kind, BorrowEvent::Kind::granted);
-    ASSERT_NE(borrower.find(mac), nullptr);
-    EXPECT_EQ(borrower.find(mac)->address, lent);
-    EXPECT_EQ(borrower.find(mac)->facts->router, Ipv4Address(10, 0, 1, 1));
-    EXPECT_EQ(borrower.find(mac)->lease_end, noon + seconds(120));
+    ASSERT_NE(borrower_.find(mac), nullptr);
+    EXPECT_EQ(borrower_.find(mac)->address, lent);
+    EXPECT_EQ(borrower_.find(mac)->facts->router, Ipv4Address(10, 0, 1, 1));
+    EXPECT_EQ(borrower_.find(mac)->lease_end, noon + seconds(120));
 }
 
 TEST_F(Borrower, AsksTheServerThatIsNamed) {
     EXPECT_EQ(want().send[0].to, Ipv4Address::broadcast());
-    borrower = LeaseBorrower({.server = Ipv4Address(10, 0, 9, 2)});
+    borrower_ = LeaseBorrower({.server = Ipv4Address(10, 0, 9, 2)});
     EXPECT_EQ(want().send[0].to, Ipv4Address(10, 0, 9, 2));
     EXPECT_EQ(reply(DhcpType::offer).send[0].to, Ipv4Address(10, 0, 9, 2));
     reply(DhcpType::ack);
-    EXPECT_EQ(borrower.return_all(noon).send[0].to, Ipv4Address(10, 0, 9, 2));
+    EXPECT_EQ(borrower_.return_all(noon).send[0].to, Ipv4Address(10, 0, 9, 2));
 }
 
 TEST_F(Borrower, TakesNothingThatIsWrong) {
@@ -107,7 +107,7 @@ TEST_F(Borrower, TakesNothingThatIsWrong) {
     reply(DhcpType::offer);
     EXPECT_TRUE(reply(DhcpType::ack, noon, lent, 42, Ipv4Address(10, 0, 1, 3)).events.empty())
         << "another server's";
-    EXPECT_EQ(borrower.find(mac), nullptr);
+    EXPECT_EQ(borrower_.find(mac), nullptr);
 }
 
 TEST_F(Borrower, AsksAgainAndGivesUpInWords) {
@@ -115,15 +115,15 @@ TEST_F(Borrower, AsksAgainAndGivesUpInWords) {
     model::TimePoint now = noon;
     int repeats = 0;
     BorrowStep step;
-    for (; step.events.empty(); step = borrower.on_time(now)) {
+    for (; step.events.empty(); step = borrower_.on_time(now)) {
         repeats += static_cast<int>(step.send.size());
-        now = *borrower.next_time();
+        now = *borrower_.next_time();
         ASSERT_LT(now, noon + seconds(60));
     }
     EXPECT_EQ(repeats, 3);
     EXPECT_EQ(step.events[0].kind, BorrowEvent::Kind::refused);
     EXPECT_EQ(step.events[0].why, "no DHCP server offers an address of this network to a relay");
-    EXPECT_TRUE(borrower.is_refused(mac, now));
+    EXPECT_TRUE(borrower_.is_refused(mac, now));
     EXPECT_TRUE(types(want(now)).empty()) << "not at once";
     EXPECT_EQ(types(want(now + seconds(30))), std::vector<int>{1});
 }
@@ -134,21 +134,21 @@ TEST_F(Borrower, ANakIsARefusal) {
     const BorrowStep step = reply(DhcpType::nak);
     ASSERT_EQ(step.events.size(), 1U);
     EXPECT_EQ(step.events[0].why, "the DHCP server took its offer back (NAK)");
-    EXPECT_EQ(borrower.find(mac), nullptr);
+    EXPECT_EQ(borrower_.find(mac), nullptr);
 }
 
 TEST_F(Borrower, ProlongsWhileTheMachineAsks) {
     lend();
-    EXPECT_EQ(borrower.next_time(), noon + seconds(60));
+    EXPECT_EQ(borrower_.next_time(), noon + seconds(60));
     want(noon + seconds(50));
-    const BorrowStep renewal = borrower.on_time(noon + seconds(60));
+    const BorrowStep renewal = borrower_.on_time(noon + seconds(60));
     ASSERT_EQ(types(renewal), std::vector<int>{3});
     const auto request = codec::DhcpView::parse(renewal.send[0].octets);
     EXPECT_EQ(request->header().ciaddr, lent);
     EXPECT_FALSE(request->option(Option::requested_address));
     EXPECT_TRUE(reply(DhcpType::ack, noon + seconds(61)).events.empty()) << "nothing new";
-    EXPECT_EQ(borrower.find(mac)->lease_end, noon + seconds(181));
-    EXPECT_EQ(borrower.next_time(), noon + seconds(121));
+    EXPECT_EQ(borrower_.find(mac)->lease_end, noon + seconds(181));
+    EXPECT_EQ(borrower_.next_time(), noon + seconds(121));
 }
 
 TEST_F(Borrower, LosesWhatTheServerDoesNotProlong) {
@@ -156,30 +156,30 @@ TEST_F(Borrower, LosesWhatTheServerDoesNotProlong) {
     model::TimePoint now = noon;
     BorrowStep step;
     int renewals = 0;
-    for (; step.events.empty(); step = borrower.on_time(now)) {
+    for (; step.events.empty(); step = borrower_.on_time(now)) {
         renewals += static_cast<int>(step.send.size());
-        now = *borrower.next_time();
+        now = *borrower_.next_time();
         ASSERT_LE(now, noon + seconds(121));
     }
     EXPECT_GE(renewals, 2);
     EXPECT_EQ(step.events[0].kind, BorrowEvent::Kind::lost);
-    EXPECT_EQ(borrower.find(mac), nullptr);
+    EXPECT_EQ(borrower_.find(mac), nullptr);
     lend(now);
-    borrower.on_time(now + seconds(60));
+    borrower_.on_time(now + seconds(60));
     EXPECT_EQ(reply(DhcpType::nak, now + seconds(61)).events[0].kind, BorrowEvent::Kind::lost);
-    EXPECT_EQ(borrower.find(mac), nullptr);
+    EXPECT_EQ(borrower_.find(mac), nullptr);
 }
 
 TEST_F(Borrower, GivesBackWhenNobodyAsksAnyMore) {
     lend();
     model::TimePoint now = noon;
     BorrowStep step;
-    for (; step.events.empty(); step = borrower.on_time(now)) {
+    for (; step.events.empty(); step = borrower_.on_time(now)) {
         for (const int type : types(step)) {
             EXPECT_EQ(type, 3);
             reply(DhcpType::ack, now);
         }
-        now = *borrower.next_time();
+        now = *borrower_.next_time();
         ASSERT_LE(now, noon + seconds(700));
     }
     EXPECT_EQ(now, noon + seconds(600));
@@ -188,29 +188,29 @@ TEST_F(Borrower, GivesBackWhenNobodyAsksAnyMore) {
     const auto release = codec::DhcpView::parse(step.send[0].octets);
     EXPECT_EQ(release->header().ciaddr, lent);
     EXPECT_EQ(release->option_address(Option::server_identifier), server);
-    EXPECT_FALSE(borrower.next_time());
+    EXPECT_FALSE(borrower_.next_time());
 }
 
 TEST_F(Borrower, GivesEverythingBackAtTheEnd) {
     lend();
-    EXPECT_EQ(types(borrower.return_all(noon)), std::vector<int>{7});
-    EXPECT_EQ(borrower.find(mac), nullptr);
+    EXPECT_EQ(types(borrower_.return_all(noon)), std::vector<int>{7});
+    EXPECT_EQ(borrower_.find(mac), nullptr);
 }
 
 TEST_F(Borrower, StrangersCannotFillIt) {
     for (std::uint8_t n = 1; n <= 5; ++n) {
         const MacAddress stranger({2, 0, 0, 0, 0, n});
-        const auto step = borrower.want(stranger, "eth0", network, n, noon);
+        const auto step = borrower_.want(stranger, "eth0", network, n, noon);
         EXPECT_EQ(step.send.size(), n <= 2 ? 1U : 0U);
-        EXPECT_EQ(borrower.is_asking(stranger), n <= 2);
-        EXPECT_EQ(borrower.is_refused(stranger, noon), n > 2);
+        EXPECT_EQ(borrower_.is_asking(stranger), n <= 2);
+        EXPECT_EQ(borrower_.is_refused(stranger, noon), n > 2);
     }
 }
 
 TEST_F(Borrower, GivesUpAnAddressThatAnotherHostUses) {
     lend();
-    EXPECT_TRUE(borrower.decline(mac, server, noon).events.empty()) << "it is not the one lent";
-    const BorrowStep step = borrower.decline(mac, lent, noon);
+    EXPECT_TRUE(borrower_.decline(mac, server, noon).events.empty()) << "it is not the one lent";
+    const BorrowStep step = borrower_.decline(mac, lent, noon);
     ASSERT_EQ(types(step), (std::vector{4, 1})) << "and asks for another one";
     const auto told = codec::DhcpView::parse(step.send[0].octets);
     EXPECT_EQ(told->option_address(Option::requested_address), lent);
@@ -219,21 +219,21 @@ TEST_F(Borrower, GivesUpAnAddressThatAnotherHostUses) {
     EXPECT_FALSE(told->option(Option::parameter_request_list));
     ASSERT_EQ(step.events.size(), 1U);
     EXPECT_EQ(step.events[0].kind, BorrowEvent::Kind::declined);
-    EXPECT_EQ(borrower.find(mac), nullptr);
-    EXPECT_TRUE(borrower.is_asking(mac));
+    EXPECT_EQ(borrower_.find(mac), nullptr);
+    EXPECT_TRUE(borrower_.is_asking(mac));
 
     const Ipv4Address next(10, 0, 1, 101);
     reply(DhcpType::offer, noon, next);
     reply(DhcpType::ack, noon, next);
-    EXPECT_EQ(borrower.find(mac)->address, next);
-    EXPECT_EQ(types(borrower.decline(mac, next, noon)), (std::vector{4, 1}));
+    EXPECT_EQ(borrower_.find(mac)->address, next);
+    EXPECT_EQ(types(borrower_.decline(mac, next, noon)), (std::vector{4, 1}));
     reply(DhcpType::offer);
     reply(DhcpType::ack);
-    const BorrowStep last = borrower.decline(mac, lent, noon);
+    const BorrowStep last = borrower_.decline(mac, lent, noon);
     EXPECT_EQ(types(last), std::vector<int>{4});
     ASSERT_EQ(last.events.size(), 2U);
     EXPECT_EQ(last.events[1].why, "the DHCP server lends addresses that other hosts use");
-    EXPECT_TRUE(borrower.is_refused(mac, noon));
+    EXPECT_TRUE(borrower_.is_refused(mac, noon));
 }
 
 }  // namespace
