@@ -73,12 +73,12 @@ class Loader : public testing::Test {
   protected:
     /// The Mac lists and chooses GRUB.
     void boot() {
-        (void)ask(server, FakeMac().list());
-        ASSERT_TRUE(ask(server, FakeMac().select(server_address, grub)).answer);
+        (void)ask(server_, FakeMac().list());
+        ASSERT_TRUE(ask(server_, FakeMac().select(server_address, grub)).answer);
     }
     /// The same, and its DHCP server was overheard before.
     void boot_overheard() {
-        (void)ask(server, FakeMac().list());
+        (void)ask(server_, FakeMac().list());
         std::array<std::uint8_t, 600> room{};
         codec::BootpHeader header;
         header.op = 2;
@@ -92,15 +92,15 @@ class Loader : public testing::Test {
         writer.option_address(Option::domain_name_server, Ipv4Address(10, 0, 1, 3));
         writer.option_text(Option::domain_name, "lab.example");
         const base::Bytes written = writer.finish();
-        tests::overhear(server, {written.begin(), written.end()});
-        ASSERT_TRUE(ask(server, FakeMac().select(server_address, grub)).answer);
+        tests::overhear(server_, {written.begin(), written.end()});
+        ASSERT_TRUE(ask(server_, FakeMac().select(server_address, grub)).answer);
     }
-    FakeServer server;
+    FakeServer server_;
 };
 
 TEST_F(Loader, GetsTheAddressThatItsMacHolds) {
     boot();
-    const Outcome outcome = ask(server, bootrequest());
+    const Outcome outcome = ask(server_, bootrequest());
     ASSERT_TRUE(outcome.answer);
     EXPECT_EQ(outcome.answer->kind, AnswerKind::bootp);
     EXPECT_TRUE(outcome.answer->probe_address);
@@ -122,15 +122,15 @@ TEST_F(Loader, GetsTheAddressThatItsMacHolds) {
 }
 
 TEST_F(Loader, LearnsFromListAloneToo) {
-    (void)ask(server, FakeMac().list());
-    const Outcome outcome = ask(server, bootrequest());
+    (void)ask(server_, FakeMac().list());
+    const Outcome outcome = ask(server_, bootrequest());
     ASSERT_TRUE(outcome.answer);
     EXPECT_EQ(outcome.answer->file, "") << "it chose nothing here";
 }
 
 TEST_F(Loader, IsToldWhatTheDhcpServerSaidNameServersLast) {
     boot_overheard();
-    const Outcome outcome = ask(server, bootrequest());
+    const Outcome outcome = ask(server_, bootrequest());
     const auto reply = read(outcome);
     ASSERT_TRUE(reply);
     EXPECT_EQ(codes(*reply), (std::vector<int>{1, 3, 15, 6}));
@@ -139,16 +139,16 @@ TEST_F(Loader, IsToldWhatTheDhcpServerSaidNameServersLast) {
 }
 
 TEST_F(Loader, IsToldWhatTheSettingsSayOfItsNetwork) {
-    server.bootp.networks = {{.network = {Ipv4Address(10, 9, 0, 0), 16},
-                              .router = Ipv4Address(10, 9, 0, 1),
-                              .name_servers = {},
-                              .domain_name = {}},
-                             {.network = {Ipv4Address(10, 0, 0, 0), 22},
-                              .router = Ipv4Address(10, 0, 0, 1),
-                              .name_servers = {Ipv4Address(10, 0, 0, 2)},
-                              .domain_name = "lab"}};
+    server_.bootp.networks = {{.network = {Ipv4Address(10, 9, 0, 0), 16},
+                               .router = Ipv4Address(10, 9, 0, 1),
+                               .name_servers = {},
+                               .domain_name = {}},
+                              {.network = {Ipv4Address(10, 0, 0, 0), 22},
+                               .router = Ipv4Address(10, 0, 0, 1),
+                               .name_servers = {Ipv4Address(10, 0, 0, 2)},
+                               .domain_name = "lab"}};
     boot();
-    const Outcome outcome = ask(server, bootrequest());
+    const Outcome outcome = ask(server_, bootrequest());
     const auto reply = read(outcome);
     EXPECT_EQ(codes(*reply), (std::vector<int>{1, 3, 15, 6}));
     EXPECT_EQ(reply->option_address(Option::subnet_mask), Ipv4Address(255, 255, 252, 0));
@@ -156,12 +156,12 @@ TEST_F(Loader, IsToldWhatTheSettingsSayOfItsNetwork) {
 }
 
 TEST_F(Loader, LongNamesStayOutOfTheClassicVendorArea) {
-    server.bootp.networks = {{.network = {Ipv4Address(10, 0, 1, 0), 24},
-                              .router = Ipv4Address(10, 0, 1, 1),
-                              .name_servers = {Ipv4Address(10, 0, 0, 2), Ipv4Address(10, 0, 0, 3)},
-                              .domain_name = std::string(60, 'd')}};
+    server_.bootp.networks = {{.network = {Ipv4Address(10, 0, 1, 0), 24},
+                               .router = Ipv4Address(10, 0, 1, 1),
+                               .name_servers = {Ipv4Address(10, 0, 0, 2), Ipv4Address(10, 0, 0, 3)},
+                               .domain_name = std::string(60, 'd')}};
     boot();
-    const Outcome outcome = ask(server, bootrequest());
+    const Outcome outcome = ask(server_, bootrequest());
     EXPECT_EQ(outcome.payload.size(), 300U);
     EXPECT_EQ(codes(*read(outcome)), (std::vector<int>{1, 3, 6}));
 }
@@ -170,13 +170,13 @@ TEST_F(Loader, ShortRequestsAndThoseWithACookieAreAsGood) {
     boot();
     Payload short_one = bootrequest();
     short_one.resize(236);
-    EXPECT_EQ(ask(server, short_one).payload.size(), 300U);
-    EXPECT_TRUE(ask(server, with(bootrequest(), 236, {0x63, 0x82, 0x53, 0x63, 255})).answer);
+    EXPECT_EQ(ask(server_, short_one).payload.size(), 300U);
+    EXPECT_TRUE(ask(server_, with(bootrequest(), 236, {0x63, 0x82, 0x53, 0x63, 255})).answer);
 }
 
 TEST_F(Loader, TheBroadcastFlagIsHonoured) {
     boot();
-    const Outcome outcome = ask(server, with(bootrequest(), flags_at, {0x80, 0}));
+    const Outcome outcome = ask(server_, with(bootrequest(), flags_at, {0x80, 0}));
     ASSERT_TRUE(outcome.answer);
     EXPECT_EQ(outcome.answer->destination.link, MacAddress::broadcast());
     EXPECT_EQ(outcome.answer->destination.to, (base::Endpoint{Ipv4Address::broadcast(), 68}));
@@ -187,10 +187,10 @@ TEST_F(Loader, ThroughARelayTheAnswerGoesBackWithItsOption) {
     tests::BsdpMessage list = FakeMac().list();
     list.header.giaddr = Ipv4Address(10, 0, 5, 1);
     list.header.ciaddr = Ipv4Address(10, 0, 5, 32);
-    (void)ask(server, list, server_address);
+    (void)ask(server_, list, server_address);
     const Payload request = with(with(bootrequest(), giaddr_at, {10, 0, 5, 1}), 236,
                                  {0x63, 0x82, 0x53, 0x63, 82, 4, 1, 2, 7, 7, 255});
-    const Outcome outcome = ask(server, request, server_address);
+    const Outcome outcome = ask(server_, request, server_address);
     ASSERT_TRUE(outcome.answer);
     EXPECT_FALSE(outcome.answer->destination.link);
     EXPECT_FALSE(outcome.answer->probe_address);
@@ -204,79 +204,79 @@ TEST_F(Loader, ThroughARelayTheAnswerGoesBackWithItsOption) {
 
 TEST_F(Loader, ThatKnowsItsAddressGetsTheRestOnly) {
     boot();
-    const Outcome outcome = ask(server, with(bootrequest(), ciaddr_at, {10, 0, 1, 32}));
+    const Outcome outcome = ask(server_, with(bootrequest(), ciaddr_at, {10, 0, 1, 32}));
     ASSERT_TRUE(outcome.answer);
     EXPECT_TRUE(read(outcome)->header().yiaddr.is_zero());
     EXPECT_EQ(outcome.answer->destination.link, MacAddress({2, 0, 0, 0, 0, 1}));
-    EXPECT_EQ(ask(server, with(bootrequest(), ciaddr_at, {10, 0, 1, 99})).silence,
+    EXPECT_EQ(ask(server_, with(bootrequest(), ciaddr_at, {10, 0, 1, 99})).silence,
               Silence::other_client_address);
 }
 
 TEST_F(Loader, OfAStrangerGetsSilence) {
     boot();
-    EXPECT_EQ(ask(server, bootrequest(MacAddress({2, 2, 2, 2, 2, 2}))).silence, Silence::no_address_known);
-    EXPECT_EQ(ask(server, bare_discover(MacAddress({2, 2, 2, 2, 2, 2}))).silence, Silence::bare_discover);
+    EXPECT_EQ(ask(server_, bootrequest(MacAddress({2, 2, 2, 2, 2, 2}))).silence, Silence::no_address_known);
+    EXPECT_EQ(ask(server_, bare_discover(MacAddress({2, 2, 2, 2, 2, 2}))).silence, Silence::bare_discover);
 }
 
 TEST_F(Loader, IsNotBelievedForever) {
     boot();
-    server.now += server.bootp.lifetime;
-    EXPECT_TRUE(ask(server, bootrequest()).answer);
-    server.now += seconds(1);
-    EXPECT_EQ(ask(server, bootrequest()).silence, Silence::address_expired);
-    EXPECT_EQ(ask(server, bare_discover()).silence, Silence::bare_discover);
-    (void)ask(server, FakeMac().list());
-    EXPECT_TRUE(ask(server, bootrequest()).answer);
+    server_.now += server_.bootp.lifetime;
+    EXPECT_TRUE(ask(server_, bootrequest()).answer);
+    server_.now += seconds(1);
+    EXPECT_EQ(ask(server_, bootrequest()).silence, Silence::address_expired);
+    EXPECT_EQ(ask(server_, bare_discover()).silence, Silence::bare_discover);
+    (void)ask(server_, FakeMac().list());
+    EXPECT_TRUE(ask(server_, bootrequest()).answer);
 }
 
 TEST_F(Loader, DoesNotOutliveItsLease) {
     boot_overheard();
-    server.now += seconds(600);
-    EXPECT_EQ(ask(server, bootrequest()).silence, Silence::address_expired);
+    server_.now += seconds(600);
+    EXPECT_EQ(ask(server_, bootrequest()).silence, Silence::address_expired);
 }
 
 TEST_F(Loader, LosesTheAddressThatPassedToAnother) {
     boot();
     FakeMac other;
     other.mac = MacAddress({2, 0, 0, 0, 0, 2});
-    (void)ask(server, other.list());
-    EXPECT_EQ(ask(server, bootrequest()).silence, Silence::no_address_known);
-    EXPECT_TRUE(ask(server, bootrequest(other.mac)).answer);
+    (void)ask(server_, other.list());
+    EXPECT_EQ(ask(server_, bootrequest()).silence, Silence::no_address_known);
+    EXPECT_TRUE(ask(server_, bootrequest(other.mac)).answer);
 }
 
 TEST_F(Loader, ThatAnotherHostContestsGetsSilence) {
     boot();
-    server.book.contest(FakeMac().mac, FakeMac().address, MacAddress({2, 0, 0, 0, 0, 2}));
-    EXPECT_EQ(ask(server, bootrequest()).silence, Silence::address_contested);
+    server_.book.contest(FakeMac().mac, FakeMac().address, MacAddress({2, 0, 0, 0, 0, 2}));
+    EXPECT_EQ(ask(server_, bootrequest()).silence, Silence::address_contested);
 }
 
 TEST_F(Loader, NeverGetsAnAddressOfOurs) {
     FakeMac impostor;
     impostor.address = server_address;
-    (void)ask(server, impostor.list());
-    EXPECT_EQ(ask(server, bootrequest()).silence, Silence::address_contested);
+    (void)ask(server_, impostor.list());
+    EXPECT_EQ(ask(server_, bootrequest()).silence, Silence::address_contested);
 }
 
 TEST_F(Loader, OnAnotherNetworkThanItsMacGetsSilence) {
     boot();
-    EXPECT_EQ(ask(server, with(bootrequest(), giaddr_at, {10, 0, 5, 1}), server_address).silence,
+    EXPECT_EQ(ask(server_, with(bootrequest(), giaddr_at, {10, 0, 5, 1}), server_address).silence,
               Silence::address_elsewhere);
-    server.identity.interface = "eth1";
-    EXPECT_EQ(ask(server, bootrequest()).silence, Silence::address_elsewhere);
+    server_.identity.interface = "eth1";
+    EXPECT_EQ(ask(server_, bootrequest()).silence, Silence::address_elsewhere);
 }
 
 TEST_F(Loader, AfterARestartTheAddressMustSuitTheLink) {
-    server.book.remember(FakeMac().mac, FakeMac().address, server.now);
-    EXPECT_TRUE(ask(server, bootrequest()).answer);
-    server.identity.addresses = {base::Ipv4Network({10, 9, 9, 9}, 24)};
-    EXPECT_EQ(ask(server, bootrequest()).silence, Silence::address_elsewhere);
+    server_.book.remember(FakeMac().mac, FakeMac().address, server_.now);
+    EXPECT_TRUE(ask(server_, bootrequest()).answer);
+    server_.identity.addresses = {base::Ipv4Network({10, 9, 9, 9}, 24)};
+    EXPECT_EQ(ask(server_, bootrequest()).silence, Silence::address_elsewhere);
 }
 
 TEST_F(Loader, OfAHostGetsItsFixedAddressAndFile) {
     boot();
-    server.bootp.hosts = {
+    server_.bootp.hosts = {
         {.mac = FakeMac().mac, .address = {10, 0, 1, 77}, .file = "grub.efi", .name = "mac7"}};
-    const Outcome outcome = ask(server, bootrequest());
+    const Outcome outcome = ask(server_, bootrequest());
     ASSERT_TRUE(outcome.answer);
     EXPECT_FALSE(outcome.answer->probe_address) << "the administrator answers for it";
     EXPECT_EQ(outcome.answer->address_source, "host");
@@ -284,41 +284,41 @@ TEST_F(Loader, OfAHostGetsItsFixedAddressAndFile) {
     EXPECT_EQ(reply->header().yiaddr, Ipv4Address(10, 0, 1, 77));
     EXPECT_EQ(outcome.answer->file, "grub.efi");
     EXPECT_EQ(reply->option_text(Option::host_name), "mac7");
-    server.bootp.hosts[0].address = Ipv4Address(10, 9, 9, 77);
-    server.identity.addresses = {base::Ipv4Network(server_address, 24)};
-    EXPECT_EQ(ask(server, bootrequest()).silence, Silence::address_elsewhere);
+    server_.bootp.hosts[0].address = Ipv4Address(10, 9, 9, 77);
+    server_.identity.addresses = {base::Ipv4Network(server_address, 24)};
+    EXPECT_EQ(ask(server_, bootrequest()).silence, Silence::address_elsewhere);
 }
 
 TEST_F(Loader, IsSilencedBySwitches) {
     boot();
-    server.bootp.answer_discover = false;
-    EXPECT_TRUE(ask(server, bootrequest()).answer);
-    EXPECT_EQ(ask(server, bare_discover()).silence, Silence::bootp_discover_off);
-    server.bootp.on = false;
-    EXPECT_EQ(ask(server, bootrequest()).silence, Silence::bootp_off);
+    server_.bootp.answer_discover = false;
+    EXPECT_TRUE(ask(server_, bootrequest()).answer);
+    EXPECT_EQ(ask(server_, bare_discover()).silence, Silence::bootp_discover_off);
+    server_.bootp.on = false;
+    EXPECT_EQ(ask(server_, bootrequest()).silence, Silence::bootp_off);
 }
 
 TEST_F(Loader, RelayedOrNotItIsHeldToTheClientNetworks) {
     boot();
-    server.access.client_networks = {base::Ipv4Network({10, 0, 1, 0}, 24)};
-    EXPECT_TRUE(ask(server, bootrequest()).answer);
-    EXPECT_EQ(ask(server, with(bootrequest(), giaddr_at, {10, 0, 5, 1}), server_address).silence,
+    server_.access.client_networks = {base::Ipv4Network({10, 0, 1, 0}, 24)};
+    EXPECT_TRUE(ask(server_, bootrequest()).answer);
+    EXPECT_EQ(ask(server_, with(bootrequest(), giaddr_at, {10, 0, 5, 1}), server_address).silence,
               Silence::outside_client_networks);
 }
 
 TEST_F(Loader, OfNetBoot1AndOtherHardwareGetsSilence) {
     boot();
-    EXPECT_EQ(ask(server, with(bootrequest(), 236,
-                               {0x63, 0x82, 0x53, 0x63, 221, 11, 'A', 'p', 'p', 'l', 'e', ' ', 'M', 'a', 'c',
-                                'N', 'C', 255}))
+    EXPECT_EQ(ask(server_, with(bootrequest(), 236,
+                                {0x63, 0x82, 0x53, 0x63, 221, 11, 'A', 'p', 'p', 'l', 'e', ' ', 'M', 'a', 'c',
+                                 'N', 'C', 255}))
                   .silence,
               Silence::netboot_1_0);
-    EXPECT_EQ(ask(server, with(bootrequest(), 1, {32})).silence, Silence::not_ethernet);
+    EXPECT_EQ(ask(server_, with(bootrequest(), 1, {32})).silence, Silence::not_ethernet);
 }
 
 TEST_F(Loader, GrubsDiscoverIsAnsweredByBootpOnceItsMacWasServed) {
     boot();
-    const Outcome outcome = ask(server, bare_discover());
+    const Outcome outcome = ask(server_, bare_discover());
     ASSERT_TRUE(outcome.answer);
     EXPECT_EQ(outcome.answer->kind, AnswerKind::bootp);
     for (const int code : codes(*read(outcome)))
@@ -326,20 +326,20 @@ TEST_F(Loader, GrubsDiscoverIsAnsweredByBootpOnceItsMacWasServed) {
     // With anything else it is somebody else's DISCOVER.
     Payload with_list = bare_discover();
     std::ranges::copy(std::vector<std::uint8_t>{55, 1, 3, 255}, with_list.begin() + 243);
-    EXPECT_EQ(ask(server, with_list).silence, Silence::not_bsdp_class);
+    EXPECT_EQ(ask(server_, with_list).silence, Silence::not_bsdp_class);
 }
 
 TEST_F(Loader, ListAloneDoesNotMakeGrubsDiscoverOurs) {
-    (void)ask(server, FakeMac().list());
-    EXPECT_EQ(ask(server, bare_discover()).silence, Silence::bare_discover);
+    (void)ask(server_, FakeMac().list());
+    EXPECT_EQ(ask(server_, bare_discover()).silence, Silence::bare_discover);
 }
 
 TEST_F(Loader, FilesElsewhereAreNamedThere) {
     auto image = tests::boot_file_image(4097, "GRUB", "grub.nbi");
     image.load_balance_server = Ipv4Address(10, 0, 1, 5);
-    server.publish({image});
+    server_.publish({image});
     boot();
-    const Outcome outcome = ask(server, bootrequest());
+    const Outcome outcome = ask(server_, bootrequest());
     const auto reply = read(outcome);
     EXPECT_EQ(reply->header().siaddr, Ipv4Address(10, 0, 1, 5));
     EXPECT_EQ(reply->sname()[0], 0) << "our name would be that of another machine";
@@ -349,13 +349,13 @@ TEST_F(Loader, FilesElsewhereAreNamedThere) {
 TEST_F(Loader, E16IsAnsweredAsE17) {
     auto image = tests::boot_file_image(4097, "GRUB 2 (lab)", "grub.nbi");
     image.external_tftp_folder = "NetBoot/NetBootSP0/grub.nbi";
-    server.publish({image});
-    server.bootp.networks = {{.network = {Ipv4Address(10, 0, 1, 0), 24},
-                              .router = Ipv4Address(10, 0, 1, 1),
-                              .name_servers = {},
-                              .domain_name = {}}};
-    ASSERT_TRUE(ask(server, bsdp_example("E5")).answer);
-    EXPECT_EQ(ask(server, bsdp_example("E16")).payload, bsdp_example("E17"));
+    server_.publish({image});
+    server_.bootp.networks = {{.network = {Ipv4Address(10, 0, 1, 0), 24},
+                               .router = Ipv4Address(10, 0, 1, 1),
+                               .name_servers = {},
+                               .domain_name = {}}};
+    ASSERT_TRUE(ask(server_, bsdp_example("E5")).answer);
+    EXPECT_EQ(ask(server_, bsdp_example("E16")).payload, bsdp_example("E17"));
 }
 
 /// iPXE's DISCOVER; `user_class` as its octets are.
@@ -378,14 +378,14 @@ class Ipxe : public Loader {
     void SetUp() override {
         auto image = tests::boot_file_image(4097, "iPXE", "ipxe.nbi");
         image.loader_script = "ipxe/boot.ipxe";
-        server.publish({image});
+        server_.publish({image});
     }
 };
 
 TEST_F(Ipxe, LearnsWhereItCameFromAndGetsNoAddress) {
     boot();
     for (const std::string_view user_class : {"iPXE", "gPXE", "\x04iPXE"}) {
-        const Outcome outcome = ask(server, ipxe_discover(user_class));
+        const Outcome outcome = ask(server_, ipxe_discover(user_class));
         ASSERT_TRUE(outcome.answer) << user_class;
         EXPECT_EQ(outcome.answer->kind, AnswerKind::proxy);
         EXPECT_EQ(outcome.answer->destination.to, (base::Endpoint{Ipv4Address::broadcast(), 68}));
@@ -402,17 +402,17 @@ TEST_F(Ipxe, LearnsWhereItCameFromAndGetsNoAddress) {
 }
 
 TEST_F(Ipxe, OfOthersIsLeftAlone) {
-    EXPECT_EQ(ask(server, ipxe_discover("iPXE")).silence, Silence::loader_of_others);
+    EXPECT_EQ(ask(server_, ipxe_discover("iPXE")).silence, Silence::loader_of_others);
     boot();
-    EXPECT_EQ(ask(server, ipxe_discover("PXE")).silence, Silence::not_bsdp_class);
-    server.now += server.bootp.lifetime + seconds(1);
-    EXPECT_EQ(ask(server, ipxe_discover("iPXE")).silence, Silence::loader_of_others);
+    EXPECT_EQ(ask(server_, ipxe_discover("PXE")).silence, Silence::not_bsdp_class);
+    server_.now += server_.bootp.lifetime + seconds(1);
+    EXPECT_EQ(ask(server_, ipxe_discover("iPXE")).silence, Silence::loader_of_others);
 }
 
 TEST_F(Ipxe, WithoutAScriptIsLeftAloneInWords) {
-    server.publish({tests::boot_file_image(4097, "iPXE", "ipxe.nbi")});
+    server_.publish({tests::boot_file_image(4097, "iPXE", "ipxe.nbi")});
     boot();
-    EXPECT_EQ(ask(server, ipxe_discover("iPXE")).silence, Silence::no_loader_script);
+    EXPECT_EQ(ask(server_, ipxe_discover("iPXE")).silence, Silence::no_loader_script);
 }
 
 }  // namespace
