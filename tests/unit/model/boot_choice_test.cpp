@@ -50,16 +50,16 @@ TEST(Pattern, StarsStandForAnyText) {
 class Choices : public testing::Test {
   protected:
     std::string decided(const MachineFacts& who, TimePoint now = noon) {
-        const BootChoice* found = choices.find(who, now);
+        const BootChoice* found = choices_.find(who, now);
         return found == nullptr ? "-" : found->target;
     }
-    MachineFacts machine{
+    MachineFacts machine_{
         .mac = mac, .model = "iMac12,1", .group = "lab3", .address = Ipv4Address(10, 0, 1, 32)};
-    BootChoices choices;
+    BootChoices choices_;
 };
 
 TEST_F(Choices, TheNarrowestWins) {
-    EXPECT_EQ(decided(machine), "-");
+    EXPECT_EQ(decided(machine_), "-");
     // Each is narrower than those before.
     const std::vector<std::string> scopes{"everybody",
                                           "network 10.0.0.0/8",
@@ -72,46 +72,46 @@ TEST_F(Choices, TheNarrowestWins) {
                                           "machine 40:6c:8f:37:95:27",
                                           "machine 40:6c:8f:37:95:27 iMac12,1"};
     for (const std::string& each : scopes) {
-        choices.set(choice(each, each));
-        EXPECT_EQ(decided(machine), each);
+        choices_.set(choice(each, each));
+        EXPECT_EQ(decided(machine_), each);
     }
     for (auto each = scopes.rbegin(); each != scopes.rend(); ++each) {
-        EXPECT_EQ(decided(machine), *each);
-        EXPECT_TRUE(choices.clear(scope(*each)));
+        EXPECT_EQ(decided(machine_), *each);
+        EXPECT_TRUE(choices_.clear(scope(*each)));
     }
-    EXPECT_EQ(decided(machine), "-");
-    EXPECT_FALSE(choices.clear(scope("everybody")));
+    EXPECT_EQ(decided(machine_), "-");
+    EXPECT_FALSE(choices_.clear(scope("everybody")));
 }
 
 TEST_F(Choices, OfOthersDoNotCount) {
     for (const std::string each : {"machine 40:6c:8f:37:95:28", "machine 40:6c:8f:37:95:27 Macmini5,1",
                                    "group lab4", "model Macmini*", "network 10.0.2.0/24"}) {
-        choices.set(choice(each, each));
+        choices_.set(choice(each, each));
     }
-    EXPECT_EQ(decided(machine), "-");
+    EXPECT_EQ(decided(machine_), "-");
     // A loader tells neither model nor group; then the MAC's only choice has to do.
     EXPECT_EQ(decided({.mac = mac}), "machine 40:6c:8f:37:95:27 Macmini5,1");
     EXPECT_EQ(decided({.mac = MacAddress()}), "-");
 }
 
 TEST_F(Choices, ASecondForTheSameScopeReplacesTheFirst) {
-    choices.set(choice("group lab3", "a"));
-    choices.set(choice("group lab3", "b"));
-    EXPECT_EQ(decided(machine), "b");
-    EXPECT_EQ(choices.all().size(), 1U);
+    choices_.set(choice("group lab3", "a"));
+    choices_.set(choice("group lab3", "b"));
+    EXPECT_EQ(decided(machine_), "b");
+    EXPECT_EQ(choices_.all().size(), 1U);
 }
 
 TEST_F(Choices, EndWithTheirDate) {
     BootChoice until = choice("machine 40:6c:8f:37:95:27", "exam");
     until.lifetime = ChoiceLifetime::until;
     until.end = noon;
-    choices.set(until);
-    choices.set(choice("everybody", "usual"));
-    EXPECT_EQ(decided(machine, noon - seconds(1)), "exam");
-    EXPECT_EQ(decided(machine, noon), "usual");
-    EXPECT_EQ(choices.expire(noon - seconds(1)), 0U);
-    EXPECT_EQ(choices.expire(noon), 1U);
-    EXPECT_EQ(choices.all().size(), 1U);
+    choices_.set(until);
+    choices_.set(choice("everybody", "usual"));
+    EXPECT_EQ(decided(machine_, noon - seconds(1)), "exam");
+    EXPECT_EQ(decided(machine_, noon), "usual");
+    EXPECT_EQ(choices_.expire(noon - seconds(1)), 0U);
+    EXPECT_EQ(choices_.expire(noon), 1U);
+    EXPECT_EQ(choices_.all().size(), 1U);
 }
 
 }  // namespace

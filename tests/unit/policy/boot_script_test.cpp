@@ -20,30 +20,30 @@ BootTarget target(const std::string& name, const std::string& file) {
 class Script : public testing::Test {
   protected:
     std::string script(ScriptLanguage language, const BootTarget& what) {
-        scene.targets = &targets;
-        return write_boot_script(language, what, scene);
+        scene_.targets = &targets_;
+        return write_boot_script(language, what, scene_);
     }
     void add(std::vector<BootTarget> all) {
         std::vector<base::Error> problems;
-        targets = BootTargets::build(std::move(all), problems);
+        targets_ = BootTargets::build(std::move(all), problems);
         EXPECT_TRUE(problems.empty());
     }
 
-    const BootTarget debian = target("debian",
-                                     "type = linux\ntitle = Debian 12\nkernel = debian/vmlinuz\n"
-                                     "initrd = debian/initrd.img\narguments = console=ttyS0 quiet\n");
-    BootTargets targets;
-    ScriptScene scene{.server = {10, 0, 1, 11},
-                      .http_port = 80,
-                      .mac = base::MacAddress({0x52, 0x54, 0, 0x12, 0x34, 1}),
-                      .fog_url = {},
-                      .targets = nullptr,
-                      .image_file = {},
-                      .self = {}};
+    const BootTarget debian_ = target("debian",
+                                      "type = linux\ntitle = Debian 12\nkernel = debian/vmlinuz\n"
+                                      "initrd = debian/initrd.img\narguments = console=ttyS0 quiet\n");
+    BootTargets targets_;
+    ScriptScene scene_{.server = {10, 0, 1, 11},
+                       .http_port = 80,
+                       .mac = base::MacAddress({0x52, 0x54, 0, 0x12, 0x34, 1}),
+                       .fog_url = {},
+                       .targets = nullptr,
+                       .image_file = {},
+                       .self = {}};
 };
 
 TEST_F(Script, ALinuxInEachLanguage) {
-    EXPECT_EQ(script(ScriptLanguage::ipxe, debian), R"(#!ipxe
+    EXPECT_EQ(script(ScriptLanguage::ipxe, debian_), R"(#!ipxe
 # debian for 52:54:00:12:34:01
 kernel http://10.0.1.11/debian/vmlinuz initrd=initrd.img console=ttyS0 quiet || goto failed0
 initrd http://10.0.1.11/debian/initrd.img || goto failed0
@@ -54,13 +54,13 @@ sleep 10
 iseq ${platform} efi && exit 1 ||
 sanboot --no-describe --drive 0x80 || exit 1
 )");
-    EXPECT_EQ(script(ScriptLanguage::gpxe, debian), R"(#!gpxe
+    EXPECT_EQ(script(ScriptLanguage::gpxe, debian_), R"(#!gpxe
 # debian for 52:54:00:12:34:01
 kernel http://10.0.1.11/debian/vmlinuz initrd=initrd.img console=ttyS0 quiet
 initrd http://10.0.1.11/debian/initrd.img
 boot
 )");
-    EXPECT_EQ(script(ScriptLanguage::grub, debian), R"(# debian for 52:54:00:12:34:01
+    EXPECT_EQ(script(ScriptLanguage::grub, debian_), R"(# debian for 52:54:00:12:34:01
 if linux '(http,10.0.1.11)/debian/vmlinuz' 'console=ttyS0' 'quiet'; then
   initrd '(http,10.0.1.11)/debian/initrd.img' && boot
 fi
@@ -71,7 +71,7 @@ if search --no-floppy --set=mac_disk --file /System/Library/CoreServices/boot.ef
 fi
 exit
 )");
-    EXPECT_EQ(script(ScriptLanguage::pxelinux, debian), R"(# debian for 52:54:00:12:34:01
+    EXPECT_EQ(script(ScriptLanguage::pxelinux, debian_), R"(# debian for 52:54:00:12:34:01
 DEFAULT debian
 PROMPT 0
 LABEL debian
@@ -81,13 +81,13 @@ LABEL debian
 }
 
 TEST_F(Script, FilesGoByTheRoadsThatThereAre) {
-    scene.http_port = 8080;
+    scene_.http_port = 8080;
     EXPECT_TRUE(
-        script(ScriptLanguage::ipxe, debian).contains("kernel http://10.0.1.11:8080/debian/vmlinuz "));
+        script(ScriptLanguage::ipxe, debian_).contains("kernel http://10.0.1.11:8080/debian/vmlinuz "));
     // GRUB before 2.12 knows port 80 only.
-    EXPECT_TRUE(script(ScriptLanguage::grub, debian).contains("(tftp,10.0.1.11)/debian/vmlinuz"));
-    scene.http_port.reset();
-    EXPECT_TRUE(script(ScriptLanguage::gpxe, debian).contains("kernel tftp://10.0.1.11/debian/vmlinuz "));
+    EXPECT_TRUE(script(ScriptLanguage::grub, debian_).contains("(tftp,10.0.1.11)/debian/vmlinuz"));
+    scene_.http_port.reset();
+    EXPECT_TRUE(script(ScriptLanguage::gpxe, debian_).contains("kernel tftp://10.0.1.11/debian/vmlinuz "));
     const BootTarget elsewhere =
         target("x", "type = linux\nkernel = http://mirror:8080/k\ninitrd = tftp://mirror/i\n");
     EXPECT_TRUE(script(ScriptLanguage::ipxe, elsewhere).contains("kernel http://mirror:8080/k initrd=i ||"));
@@ -109,7 +109,7 @@ TEST_F(Script, AnImageIsItsBootFile) {
     const BootTarget image = target("lion", "type = image\nimage = Lion.nbi\n");
     EXPECT_TRUE(script(ScriptLanguage::ipxe, image)
                     .contains("the image of lion is not published, or is for Macs only"));
-    scene.image_file = [](const BootTarget& what) { return "nbi/S/" + what.image + "/i386/booter"; };
+    scene_.image_file = [](const BootTarget& what) { return "nbi/S/" + what.image + "/i386/booter"; };
     EXPECT_TRUE(
         script(ScriptLanguage::ipxe, image).contains("chain http://10.0.1.11/nbi/S/Lion.nbi/i386/booter ||"));
 }
@@ -117,7 +117,7 @@ TEST_F(Script, AnImageIsItsBootFile) {
 TEST_F(Script, FogGetsItsFieldsWithTheCardThatAskedFirst) {
     const BootTarget fog = target("fog", "type = fog\n");
     EXPECT_TRUE(script(ScriptLanguage::ipxe, fog).contains("the server has no fog-url"));
-    scene.fog_url = "http://fog/fog";
+    scene_.fog_url = "http://fog/fog";
     const std::string text = script(ScriptLanguage::ipxe, fog);
     EXPECT_TRUE(text.contains(
         "params\nparam mac0 52:54:00:12:34:01\nparam arch ${arch}\nparam platform ${platform}\n"
@@ -128,26 +128,26 @@ TEST_F(Script, FogGetsItsFieldsWithTheCardThatAskedFirst) {
 }
 
 TEST_F(Script, AMenuIsAMenu) {
-    add({debian, target("disk", "type = disk\ntitle = From disk\n"),
+    add({debian_, target("disk", "type = disk\ntitle = From disk\n"),
          target(
              "pick",
              "type = menu\ntitle = Pick one\nentry = debian\nentry = disk\ndefault = disk\ntimeout = 10\n")});
-    scene.self = "boot.ipxe";
-    const std::string ipxe = script(ScriptLanguage::ipxe, *targets.find("pick"));
+    scene_.self = "boot.ipxe";
+    const std::string ipxe = script(ScriptLanguage::ipxe, *targets_.find("pick"));
     EXPECT_TRUE(
         ipxe.contains(":menu0\nmenu Pick one\nitem menu0-0 Debian 12\nitem menu0-1 From disk\n"
                       "item menu0-reload Read this menu again\n"
                       "choose --default menu0-1 --timeout 10000 chosen || goto menu0\ngoto ${chosen}\n"
                       ":menu0-0\nkernel http://"));
     EXPECT_TRUE(ipxe.contains(":menu0-reload\nchain --replace http://10.0.1.11/boot.ipxe || goto menu0\n"));
-    const std::string grub = script(ScriptLanguage::grub, *targets.find("pick"));
+    const std::string grub = script(ScriptLanguage::grub, *targets_.find("pick"));
     EXPECT_TRUE(
         grub.contains("set default='disk'\nset timeout=10\nmenuentry 'Debian 12' --id 'debian' {\nif linux"));
     EXPECT_TRUE(grub.contains("menuentry 'From disk' --id 'disk' {\n"));
-    const std::string pxelinux = script(ScriptLanguage::pxelinux, *targets.find("pick"));
+    const std::string pxelinux = script(ScriptLanguage::pxelinux, *targets_.find("pick"));
     EXPECT_TRUE(pxelinux.contains("PROMPT 1\nDEFAULT disk\nTIMEOUT 100\n"));
     EXPECT_TRUE(pxelinux.contains("LABEL disk\n  LOCALBOOT 0\n"));
-    EXPECT_TRUE(script(ScriptLanguage::gpxe, *targets.find("pick"))
+    EXPECT_TRUE(script(ScriptLanguage::gpxe, *targets_.find("pick"))
                     .contains("gPXE has no menus; From disk is booted."));
 }
 
@@ -195,7 +195,7 @@ TEST_F(Script, NoFieldAddsALineOrACommand) {
         const BootTarget evil =
             target("x", "type = linux\ntitle = " + field + "\nkernel = k\narguments = " + field + "\n");
         add({evil, target("m", "type = menu\ntitle = " + field + "\nentry = x\n")});
-        for (const BootTarget& what : {evil, *targets.find("m")}) {
+        for (const BootTarget& what : {evil, *targets_.find("m")}) {
             const std::string ipxe = script(ScriptLanguage::ipxe, what);
             // Only lines that set texts are added, and nothing of the field is left but plain words.
             std::size_t at = 0;
