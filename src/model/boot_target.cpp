@@ -298,20 +298,18 @@ std::string write_boot_target(const BootTarget& target) {
     return file;
 }
 
-BootTargets BootTargets::build(std::vector<BootTarget> targets, std::vector<base::Error>& problems) {
-    std::ranges::stable_sort(targets, {}, &BootTarget::name);
-    std::map<std::string, Menu, std::less<>> looked_at;
-    std::vector<BootTarget> once;
-    for (BootTarget& target : targets) {
-        if (!once.empty() && once.back().name == target.name) {
+BootTargets BootTargets::build(const std::vector<BootTarget>& targets, std::vector<base::Error>& problems) {
+    // Of two of one name the first stays.
+    std::map<std::string, BootTarget, std::less<>> by_name;
+    for (const BootTarget& target : targets) {
+        if (!by_name.try_emplace(target.name, target).second) {
             problems.push_back(
                 {"there are two targets of this name", target.name, "rename one of the files"});
-            continue;
         }
-        once.push_back(std::move(target));
     }
     BootTargets all;
-    all.targets_ = std::move(once);
+    for (auto& [name, target] : by_name) all.targets_.push_back(std::move(target));
+    std::map<std::string, Menu, std::less<>> looked_at;
     BootTargets result;
     for (const BootTarget& target : all.targets_) {
         const std::string what = all.trouble_of(target, looked_at);
@@ -339,7 +337,8 @@ std::string BootTargets::trouble_of(const BootTarget& target,
         if (next == nullptr) {
             trouble = "there is no target '" + entry + "' for its entry";
         } else if (const std::string deeper = trouble_of(*next, looked_at); !deeper.empty()) {
-            trouble = "its entry '" + entry + "' cannot be shown: " + deeper;
+            trouble = "its entry '" + entry + "' cannot be shown: ";
+            trouble += deeper;
         }
         if (!trouble.empty()) break;
     }

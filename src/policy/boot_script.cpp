@@ -2,6 +2,7 @@
 #include <pomona/policy/boot_script.hpp>
 
 #include <algorithm>
+#include <initializer_list>
 #include <utility>
 #include <vector>
 
@@ -137,6 +138,12 @@ class Writer {
     std::string script_;
 };
 
+std::string joined(std::initializer_list<std::string_view> parts) {
+    std::string text;
+    for (const std::string_view part : parts) text += part;
+    return text;
+}
+
 /// Characters that no loader's language gives a meaning to.
 bool is_plain(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
@@ -188,13 +195,13 @@ class IpxeWriter final : public Writer {
         line("param manufacturer ${manufacturer}");
         line("param ipxever ${version}");
         line("param filename ${filename}");
-        for (const std::string card : {"0", "1", "2"}) {
-            const std::string mac = "${net" + card + "/mac}";
-            const std::string next = "other" + card;
-            line("isset " + mac + " || goto " + next);
-            line("iseq " + mac + " " + scene().mac.text() + " && goto " + next + " ||");
-            line("param mac" + std::to_string(card[0] - '0' + 1) + " " + mac);
-            line(":" + next);
+        for (const auto& [card, field] :
+             {std::pair("0", "mac1"), std::pair("1", "mac2"), std::pair("2", "mac3")}) {
+            const std::string mac = joined({"${net", card, "/mac}"});
+            line(joined({"isset ", mac, " || goto other", card}));
+            line(joined({"iseq ", mac, " ", scene().mac.text(), " && goto other", card, " ||"}));
+            line(joined({"param ", field, " ", mac}));
+            line(joined({":other", card}));
         }
         line("chain " + word(scene().fog_url + "/service/ipxe/boot.php") + "##params" + failure());
         end_in_failure(target);

@@ -79,7 +79,7 @@ class BootTargets {
 
     /// Sorts them. A menu whose entry does not exist, or that leads back to itself, is left out and reported,
     /// as is the second of two of one name; Error::where is the target's name.
-    static BootTargets build(std::vector<BootTarget> targets, std::vector<base::Error>& problems);
+    static BootTargets build(const std::vector<BootTarget>& targets, std::vector<base::Error>& problems);
 
     [[nodiscard]] const BootTarget* find(std::string_view name) const;
     [[nodiscard]] std::span<const BootTarget> all() const { return targets_; }

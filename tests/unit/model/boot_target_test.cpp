@@ -7,9 +7,8 @@ namespace {
 
 TEST(BootTarget, ReadsEveryKindAndWritesItBack) {
     const std::vector<std::string> files{
-        "type = linux\ntitle = Debian 12\nkernel = debian/vmlinuz\ninitrd = debian/a.img\ninitrd = "
-        "http://s/b.img\n"
-        "arguments = console=ttyS0 quiet\n",
+        std::string("type = linux\ntitle = Debian 12\nkernel = debian/vmlinuz\ninitrd = debian/a.img\n") +
+            "initrd = http://s/b.img\narguments = console=ttyS0 quiet\n",
         "type = image\ntitle = Lion\nimage = Lion.nbi\n",
         "type = efi\ntitle = Shell\nprogram = tools/shell.efi\n",
         "type = chain\ntitle = netboot\nurl = https://boot.example.org/menu.ipxe\n",
@@ -133,17 +132,13 @@ TEST(BootTargets, MenusThatLeadNowhereAreLeftOut) {
     EXPECT_EQ(kept, (std::vector<std::string>{"deep", "disk", "good"}));
     std::vector<std::string> said;
     for (const base::Error& problem : problems) said.push_back(problem.text());
-    EXPECT_EQ(
-        said,
-        (std::vector<std::string>{
-            "back: its entry 'round' cannot be shown: its entry 'back' cannot be shown: the menu leads back "
-            "to "
-            "itself; correct its entries",
-            "gone: there is no target 'nothing' for its entry; correct its entries",
-            "over: its entry 'gone' cannot be shown: there is no target 'nothing' for its entry; correct its "
-            "entries",
-            "round: its entry 'back' cannot be shown: the menu leads back to itself; correct its entries",
-            "self: its entry 'self' cannot be shown: the menu leads back to itself; correct its entries"}));
+    const std::string round = "the menu leads back to itself; correct its entries";
+    const std::string nowhere = "there is no target 'nothing' for its entry; correct its entries";
+    const auto over = [](const std::string& entry) { return "its entry '" + entry + "' cannot be shown: "; };
+    EXPECT_EQ(said,
+              (std::vector<std::string>{"back: " + over("round") + over("back") + round, "gone: " + nowhere,
+                                        "over: " + over("gone") + nowhere, "round: " + over("back") + round,
+                                        "self: " + over("self") + round}));
 }
 
 TEST(BootTargets, OneNameIsOneTarget) {

@@ -9,7 +9,6 @@ namespace {
 
 using model::BootTarget;
 using model::BootTargets;
-using model::TargetKind;
 
 BootTarget target(const std::string& name, const std::string& file) {
     const auto parsed = model::parse_boot_target(name, file);
@@ -23,9 +22,9 @@ class Script : public testing::Test {
         scene_.targets = &targets_;
         return write_boot_script(language, what, scene_);
     }
-    void add(std::vector<BootTarget> all) {
+    void add(const std::vector<BootTarget>& all) {
         std::vector<base::Error> problems;
-        targets_ = BootTargets::build(std::move(all), problems);
+        targets_ = BootTargets::build(all, problems);
         EXPECT_TRUE(problems.empty());
     }
 
@@ -123,6 +122,10 @@ TEST_F(Script, FogGetsItsFieldsWithTheCardThatAskedFirst) {
         "params\nparam mac0 52:54:00:12:34:01\nparam arch ${arch}\nparam platform ${platform}\n"
         "param product ${product}\nparam manufacturer ${manufacturer}\nparam ipxever ${version}\n"
         "param filename ${filename}\n"));
+    EXPECT_TRUE(
+        text.contains("isset ${net0/mac} || goto other0\n"
+                      "iseq ${net0/mac} 52:54:00:12:34:01 && goto other0 ||\n"
+                      "param mac1 ${net0/mac}\n:other0\n"));
     EXPECT_TRUE(text.contains("chain http://fog/fog/service/ipxe/boot.php##params || goto failed0\n"));
     EXPECT_TRUE(script(ScriptLanguage::grub, fog).contains("GRUB cannot boot fog, which is of type fog."));
 }
