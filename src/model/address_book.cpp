@@ -22,13 +22,21 @@ void AddressBook::note(const Sighting& sighting, const std::string& interface, T
         case Sighting::Kind::granted:
             break;
     }
+    // What a Mac repeats, as it does with every LIST, changes its age at the most.
+    const Place place{.interface = interface, .relay = sighting.relay};
+    if (known != machines_.end() && sighting.kind == Sighting::Kind::holds &&
+        known->second.address == sighting.address && known->second.place == place) {
+        known->second.contested_by.reset();
+        touch(known, now);
+        return;
+    }
     take_from_others(sighting.mac, sighting.address, interface);
     if (!sighting.apple && known == machines_.end()) return;
 
     HeldAddress& held = entry(sighting.mac, sighting.address, now);
     held.contested_by.reset();
     // An ACK comes from the server's side, where giaddr is that of the request too.
-    held.place = {.interface = interface, .relay = sighting.relay};
+    held.place = place;
     if (sighting.facts) held.facts = sighting.facts;
     if (sighting.kind == Sighting::Kind::granted) {
         held.lease_end.reset();
@@ -79,6 +87,13 @@ HeldAddress& AddressBook::entry(base::MacAddress mac, base::Ipv4Address address,
     by_age_.emplace(now, mac);
     by_address_.emplace(address, mac);
     return at->second;
+}
+
+void AddressBook::touch(Machines::iterator at, TimePoint now) {
+    if (at->second.last_seen == now) return;
+    by_age_.erase({at->second.last_seen, at->first});
+    at->second.last_seen = now;
+    by_age_.emplace(now, at->first);
 }
 
 void AddressBook::erase(Machines::iterator at) {

@@ -36,6 +36,8 @@ class AddressProbe {
     /// claim of `holder` is none of another host. False if too many inquiries are open; then nothing happens.
     bool ask(const std::string& interface, base::MacAddress from, base::Ipv4Address address,
              base::MacAddress holder, Verdict verdict);
+    /// Inquiries that wait for an answer.
+    [[nodiscard]] std::size_t open() const { return open_.size(); }
     /// Seen on the interface's link.
     void hear(const std::string& interface, const codec::ArpClaim& claim);
 

@@ -38,10 +38,18 @@ namespace {
 /// The kernel sorts out everything that is not for a DHCP server's port.
 constexpr const char* capture_filter = "udp dst port 67";
 /// What the side channel listens to: what DHCP servers tell their clients, also one on this host, and who
-/// speaks from which address. Apart from the requests, so that neither can crowd the other out.
-constexpr const char* side_filter = "(udp src port 67 and udp dst port 68) or arp";
+/// speaks from which address. Apart from the requests, so that neither can crowd the other out. Our own
+/// answers leave by the same way and are many; those of BSDP give no address (yiaddr, 24 octets behind the
+/// UDP header's start).
+std::string side_filter(base::MacAddress ours) {
+    const std::string others = "not ether src " + ours.text();
+    return "(udp src port 67 and udp dst port 68 and (udp[24:4] != 0 or " + others + ")) or (arp and " +
+           others + ")";
+}
 constexpr const char* relay_filter = "udp src port 67 and udp dst port 67";
 constexpr int side_ring_bytes = 1 << 18;
+/// Addresses that are asked for ahead at the same time.
+constexpr std::size_t most_ahead = 64;
 /// Opening a capture port makes the kernel wait for some milliseconds; the first Macs need not.
 constexpr std::chrono::milliseconds side_delay{250};
 /// Frames handled before the loop looks at its other duties.
@@ -561,6 +569,8 @@ void BootServer::State::answer(Port& port, const policy::Request& request, polic
 void BootServer::State::probe_ahead(const Port& port, const policy::Answer& answer) {
     if (!options.bootp.on || options.probe_wait.count() == 0 || !port.side || !answer.destination.link)
         return;
+    // In a storm answers come first; then the loader's own request asks.
+    if (probe.open() >= most_ahead) return;
     const base::MacAddress mac = answer.header.mac();
     const base::Ipv4Address address = answer.header.ciaddr;
     probe.ask(port.interface.name, port.interface.mac, address, mac,
@@ -613,7 +623,8 @@ void BootServer::State::open_side_channels_later() {
 bool BootServer::State::open_side_channel(Port& port) {
     if (port.side) return true;
     auto frames = io::FramePort::open(
-        port.interface.name, {.filter = side_filter, .ring_bytes = side_ring_bytes, .outgoing = true});
+        port.interface.name,
+        {.filter = side_filter(port.interface.mac), .ring_bytes = side_ring_bytes, .outgoing = true});
     if (!frames) {
         log_event(Level::error, "interface-not-listened",
                   {{"interface", port.interface.name}, {"error", frames.error().text()}});

@@ -102,6 +102,7 @@ class AddressBook {
 
     HeldAddress& entry(base::MacAddress mac, base::Ipv4Address address, TimePoint now);
     void erase(Machines::iterator at);
+    void touch(Machines::iterator at, TimePoint now);
     void take_from_others(base::MacAddress mac, base::Ipv4Address address, const std::string& interface);
 
     std::size_t max_machines_;
