@@ -90,23 +90,29 @@ typedef struct {
     size_t size;
 } Octets;
 
+// The option at `at`, which moves on behind it; false at the end, or where one runs past it.
+static bool next_option(Octets reply, size_t* at, uint8_t* code, Octets* value) {
+    while (*at < reply.size && reply.at[*at] == 0) ++*at;
+    if (*at + 2 > reply.size || reply.at[*at] == 255) return false;
+    *code = reply.at[*at];
+    value->at = reply.at + *at + 2;
+    value->size = reply.at[*at + 1];
+    *at += 2 + value->size;
+    return *at <= reply.size;
+}
+
 // The value of an option; several instances are one value (RFC 3396), put together in `room` of 1500 octets.
 static bool find_option(Octets reply, uint8_t wanted, uint8_t* room, Octets* value) {
     value->at = room;
     value->size = 0;
     bool found = false;
-    for (size_t at = BOOTP_FIXED + 4; at < reply.size && reply.at[at] != 255;) {
-        if (reply.at[at] == 0) {
-            ++at;
-            continue;
-        }
-        if (at + 2 > reply.size || at + 2 + reply.at[at + 1] > reply.size) break;
-        if (reply.at[at] == wanted) {
-            found = true;
-            memcpy(room + value->size, reply.at + at + 2, reply.at[at + 1]);
-            value->size += reply.at[at + 1];
-        }
-        at += 2 + (size_t)reply.at[at + 1];
+    uint8_t code = 0;
+    Octets instance;
+    for (size_t at = BOOTP_FIXED + 4; next_option(reply, &at, &code, &instance);) {
+        if (code != wanted) continue;
+        found = true;
+        memcpy(room + value->size, instance.at, instance.size);
+        value->size += instance.size;
     }
     return found;
 }
@@ -242,16 +248,10 @@ static bool find_bsdp(Octets reply, uint8_t wanted, Octets* value) {
     value->at = room;
     value->size = 0;
     bool found = false;
-    for (size_t at = BOOTP_FIXED + 4; at < reply.size && reply.at[at] != 255;) {
-        if (reply.at[at] == 0) {
-            ++at;
-            continue;
-        }
-        if (at + 2 > reply.size || at + 2 + reply.at[at + 1] > reply.size) break;
-        const uint8_t size = reply.at[at + 1];
-        if (reply.at[at] == 43 && !read_instance(reply.at + at + 2, size, wanted, value, &found))
-            return false;
-        at += 2 + (size_t)size;
+    uint8_t code = 0;
+    Octets instance;
+    for (size_t at = BOOTP_FIXED + 4; next_option(reply, &at, &code, &instance);) {
+        if (code == 43 && !read_instance(instance.at, instance.size, wanted, value, &found)) return false;
     }
     return found;
 }
